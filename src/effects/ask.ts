@@ -1,0 +1,64 @@
+/** The verbs of an actor program. Each is a one-effect program, so call it with `yield*`. */
+import type { Dtype } from '../kernels/dtype.ts';
+import { DTYPE_BYTES } from '../kernels/dtype.ts';
+import type { Op } from '../kernels/op.ts';
+import type { Rank } from '../units/identity.ts';
+import type { Bytes, Instant, Seconds } from '../units/quantity.ts';
+import { bytes } from '../units/quantity.ts';
+import type {
+  Allocate,
+  Collective,
+  Compute,
+  Draw,
+  Load,
+  Mark,
+  Move,
+  Now,
+  Receive,
+  ReceiveAny,
+  Release,
+  Section,
+  Send,
+  Sleep,
+  Store,
+} from './effect.ts';
+import type { Program } from './program.ts';
+import { ask } from './program.ts';
+import type { Block, Purpose, Tensor } from './tensor.ts';
+
+export const compute = (op: Op, inputs: readonly Tensor[], outputs: readonly Tensor[]): Program<void> =>
+  ask<Compute>({ kind: 'compute', op, inputs, outputs });
+export const send = (to: Rank, message: Omit<Send, 'kind' | 'to' | 'answer'>): Program<void> =>
+  ask<Send>({ kind: 'send', to, ...message });
+export const receive = (from: Rank, message: Omit<Receive, 'kind' | 'from' | 'answer'>): Program<void> =>
+  ask<Receive>({ kind: 'receive', from, ...message });
+export const receiveAny = (from: readonly Rank[], message: Omit<ReceiveAny, 'kind' | 'from' | 'answer'>): Program<Rank> =>
+  ask<ReceiveAny>({ kind: 'receiveAny', from, ...message });
+export const allocate = (size: Bytes, purpose: Purpose): Program<Block> =>
+  ask<Allocate>({ kind: 'allocate', size, purpose });
+export const release = (block: Block): Program<void> => ask<Release>({ kind: 'release', block });
+export const load = (into: Tensor): Program<void> => ask<Load>({ kind: 'load', into });
+export const store = (size: Bytes): Program<void> => ask<Store>({ kind: 'store', size });
+export const move = (block: Block, to: Move['to']): Program<void> => ask<Move>({ kind: 'move', block, to });
+export const draw = (stream: string): Program<number> => ask<Draw>({ kind: 'draw', stream });
+export const sleep = (delay: Seconds): Program<void> => ask<Sleep>({ kind: 'sleep', delay });
+export const now = (): Program<Instant> => ask<Now>({ kind: 'now' });
+export const mark = (subject: Mark['subject'], event: string): Program<void> => ask<Mark>({ kind: 'mark', subject, event });
+export const collective = (asked: Omit<Collective, 'kind' | 'answer'>): Program<void> =>
+  ask<Collective>({ kind: 'collective', ...asked });
+
+/** Runs `program` as a section that a world may replay: see `Section` for what it must not depend on. */
+export function* section<Result>(
+  key: string,
+  program: () => Program<Result>,
+  term: Section['term'] = null,
+): Program<Result> {
+  return (yield { kind: 'section', key, term, program }) as Result;
+}
+
+/** Allocates a new tensor. */
+export function* tensor(shape: readonly number[], dtype: Dtype, purpose: Purpose): Program<Tensor> {
+  const elements = shape.reduce((product, length) => product * length, 1);
+  const block = yield* allocate(bytes(elements * DTYPE_BYTES[dtype]), purpose);
+  return { shape, dtype, block, offset: 0 };
+}

@@ -1,0 +1,160 @@
+/**
+ * What an actor may ask for. An actor never does anything itself: it yields one of these and is resumed with the answer.
+ * `sim/` answers with virtual time, `exec/` with real work; the actor cannot tell which.
+ */
+import type { Op } from '../kernels/op.ts';
+import type { Rank } from '../units/identity.ts';
+import type { Bytes, Instant, Seconds } from '../units/quantity.ts';
+import type { Axis, Group } from './group.ts';
+import type { Program, Strand } from './program.ts';
+import type { Block, Purpose, Tensor } from './tensor.ts';
+
+/** Ties an effect to the type of its answer. The field is never set: it exists for the compiler only. */
+interface Ask<Answer> {
+  readonly answer?: Answer;
+}
+
+/** Runs one operation; the program has allocated the outputs. */
+export interface Compute extends Ask<void> {
+  readonly kind: 'compute';
+  readonly op: Op;
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly Tensor[];
+}
+/** Puts a message on its way and goes on at once. Messages of one (from, to, tag) arrive in the order they were sent. */
+export interface Send extends Ask<void> {
+  readonly kind: 'send';
+  readonly to: Rank;
+  readonly axis: Axis;
+  readonly tag: number;
+  readonly tensor: Tensor;
+}
+/** Waits for the message and writes it into `into`. */
+export interface Receive extends Ask<void> {
+  readonly kind: 'receive';
+  readonly from: Rank;
+  readonly axis: Axis;
+  readonly tag: number;
+  readonly into: Tensor;
+}
+/** Waits for the first message with this tag from any of the ranks: the answer is who sent it. */
+export interface ReceiveAny extends Ask<Rank> {
+  readonly kind: 'receiveAny';
+  readonly from: readonly Rank[];
+  readonly axis: Axis;
+  readonly tag: number;
+  readonly into: Tensor;
+}
+export interface Allocate extends Ask<Block> {
+  readonly kind: 'allocate';
+  readonly size: Bytes;
+  readonly purpose: Purpose;
+}
+export interface Release extends Ask<void> {
+  readonly kind: 'release';
+  readonly block: Block;
+}
+/** Reads a sample from storage into the tensor, over the host's bus. */
+export interface Load extends Ask<void> {
+  readonly kind: 'load';
+  readonly into: Tensor;
+}
+/** Writes `size` bytes of this rank's state to storage, over the host's bus. */
+export interface Store extends Ask<void> {
+  readonly kind: 'store';
+  readonly size: Bytes;
+}
+/** Copies a block's bytes between the card and its host. */
+export interface Move extends Ask<void> {
+  readonly kind: 'move';
+  readonly block: Block;
+  readonly to: 'hbm' | 'dram';
+}
+/** A number from 0 (included) to 1 (excluded) from the stream of that name, seeded by the job. */
+export interface Draw extends Ask<number> {
+  readonly kind: 'draw';
+  readonly stream: string;
+}
+export interface Sleep extends Ask<void> {
+  readonly kind: 'sleep';
+  readonly delay: Seconds;
+}
+export interface Now extends Ask<Instant> {
+  readonly kind: 'now';
+}
+/** Tells the world that a lifecycle has moved on. The world drives the statechart of that subject with the event. */
+export interface Mark extends Ask<void> {
+  readonly kind: 'mark';
+  readonly subject: 'device' | 'stage' | 'shard' | 'loader' | 'job';
+  readonly event: string;
+}
+
+export const OPERATIONS = ['all-reduce', 'all-gather', 'reduce-scatter'] as const;
+export type Operation = (typeof OPERATIONS)[number];
+/** `hierarchical`: in the domain, then along each rail, `segments` pieces of the message one behind another. */
+export type Algorithm =
+  | { readonly kind: 'ring' }
+  | { readonly kind: 'hierarchical'; readonly domain: number; readonly segments: number };
+/**
+ * The ranks of `group` combine their tensors. With n ranks and a whole of S elements:
+ * all-reduce: `whole` is summed in place; all-gather: each rank's `shard` fills its segment of `whole`;
+ * reduce-scatter: each rank's segment of the sum of `whole` lands in `shard`, and `whole` is used up as workspace.
+ */
+export interface Collective extends Ask<void> {
+  readonly kind: 'collective';
+  readonly operation: Operation;
+  readonly algorithm: Algorithm;
+  readonly group: Group;
+  readonly whole: Tensor;
+  /** For all-reduce the same tensor as `whole`. */
+  readonly shard: Tensor;
+}
+/**
+ * A piece of program that costs the same whenever its key is the same: a world may run it once, remember its profile
+ * and replay that. The program must depend on nothing but its key, block identities apart.
+ */
+export interface Section extends Ask<unknown> {
+  readonly kind: 'section';
+  readonly key: string;
+  /** The row of the time table that everything computed inside belongs to; null leaves it to each operation. */
+  readonly term: 'recompute' | null;
+  readonly program: () => Program<unknown>;
+}
+
+export type Effect =
+  | Compute
+  | Send
+  | Receive
+  | ReceiveAny
+  | Allocate
+  | Release
+  | Load
+  | Store
+  | Move
+  | Draw
+  | Sleep
+  | Now
+  | Mark
+  | Collective
+  | Section;
+export type Kind = Effect['kind'];
+export type EffectOf<K extends Kind> = Extract<Effect, { readonly kind: K }>;
+export type AnswerTo<E extends Effect> = E extends Ask<infer Answer> ? Answer : never;
+
+/** A handler's reply when the answer comes later, through `strand.resume`. */
+export const blocked: unique symbol = Symbol('blocked');
+/** A handler's reply that lets a program find the answer, in the strand that asked. */
+export class Descend {
+  readonly program: Program<unknown>;
+  constructor(program: Program<unknown>) {
+    this.program = program;
+  }
+}
+
+/** One entry for every kind of effect: leave one out, in `sim/` or in `exec/`, and the project does not compile. */
+export type Handlers<State> = {
+  readonly [K in Kind]: (
+    strand: Strand<State>,
+    effect: EffectOf<K>,
+  ) => AnswerTo<EffectOf<K>> | typeof blocked | Descend;
+};

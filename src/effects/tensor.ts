@@ -1,0 +1,58 @@
+/** What programs compute on and send: a shape, a number format and a place in memory. Only `exec/` gives the place values. */
+import type { Dtype } from '../kernels/dtype.ts';
+import { DTYPE_BYTES } from '../kernels/dtype.ts';
+import type { BlockId } from '../units/identity.ts';
+import type { Bytes } from '../units/quantity.ts';
+import { bytes } from '../units/quantity.ts';
+
+/** What a block is for: the rows of the memory table. */
+export const PURPOSES = [
+  'weights',
+  'gradients',
+  'optimizer',
+  'activations',
+  'workspace',
+  'communication',
+  'input',
+  'framework',
+  'allocator',
+] as const;
+export type Purpose = (typeof PURPOSES)[number];
+
+/** A run of bytes that was allocated as one. `values` is null wherever nothing is computed. */
+export interface Block {
+  readonly id: BlockId;
+  readonly size: Bytes;
+  readonly purpose: Purpose;
+  readonly values: Float32Array | null;
+}
+
+/** A tensor, or a contiguous part of one, from element `offset` of its block. */
+export interface Tensor {
+  readonly shape: readonly number[];
+  readonly dtype: Dtype;
+  readonly block: Block;
+  readonly offset: number;
+}
+
+export const elementsOf = (tensor: Tensor): number => tensor.shape.reduce((product, length) => product * length, 1);
+export const sizeOf = (tensor: Tensor): Bytes => bytes(elementsOf(tensor) * DTYPE_BYTES[tensor.dtype]);
+
+/** The flat part of `tensor` from element `start`, `length` elements long. */
+export const part = (tensor: Tensor, start: number, length: number): Tensor => ({
+  shape: [length],
+  dtype: tensor.dtype,
+  block: tensor.block,
+  offset: tensor.offset + start,
+});
+
+/** Where segment `index` of `count` nearly equal segments of `length` elements starts; segment sizes differ by at most 1. */
+export const segmentStart = (length: number, count: number, index: number): number =>
+  Math.floor((length * index) / count);
+
+/** Segment `index` of `count` nearly equal segments of `tensor`. */
+export const segmentOf = (tensor: Tensor, count: number, index: number): Tensor => {
+  const length = elementsOf(tensor);
+  const start = segmentStart(length, count, index);
+  return part(tensor, start, segmentStart(length, count, index + 1) - start);
+};

@@ -1,0 +1,2 @@
+/** placeholder */
+export interface Op { readonly kind: string }

@@ -1,0 +1,90 @@
+/** What a cluster is, as plain data. Every figure carries where it came from. */
+import type {
+  Bytes,
+  BytesPerSecond,
+  DollarsPerHour,
+  FlopsPerSecond,
+  Quantity,
+  Seconds,
+  Watts,
+} from '../units/quantity.ts';
+
+export const PROVENANCES = ['measured', 'calibrated', 'datasheet', 'assumed'] as const;
+export type Provenance = (typeof PROVENANCES)[number];
+
+/** A number with its origin. */
+export interface Figure<Q extends number> {
+  readonly value: Q;
+  readonly from: Provenance;
+  /** Paper, page or document; for an assumed value the reason. */
+  readonly source: string;
+}
+export type Ratio = Quantity<'1'>;
+
+/** Number formats a matrix unit multiplies in. */
+export const MATRIX_DTYPES = ['fp32', 'tf32', 'fp16', 'bf16', 'fp8', 'fp4'] as const;
+export type MatrixDtype = (typeof MATRIX_DTYPES)[number];
+
+/** A card. Bandwidths are per direction. */
+export interface Accelerator {
+  readonly name: string;
+  /** Dense peak (no sparsity) by dtype; a dtype that is absent is not supported by the matrix unit. */
+  readonly peak: Readonly<Partial<Record<MatrixDtype, Figure<FlopsPerSecond>>>>;
+  /** Best matrix-multiplication rate as a share of the peak, over shapes; the rest is lost to clocks and power. */
+  readonly matrixEfficiency: Figure<Ratio>;
+  readonly memory: Figure<Bytes>;
+  readonly memoryBandwidth: Figure<BytesPerSecond>;
+  /** Share of the memory bandwidth that streaming kernels reach. */
+  readonly memoryEfficiency: Figure<Ratio>;
+  /** Streaming multiprocessors (compute units, cores): a matrix multiplication runs in waves of this many tiles. */
+  readonly multiprocessors: Figure<number>;
+  /** Time from one kernel's end to the next kernel's start. */
+  readonly launch: Figure<Seconds>;
+  readonly power: Figure<Watts>;
+}
+
+/** A class of links as one device sees it. */
+export interface Link {
+  /** Per device and direction, as the datasheet says it. */
+  readonly bandwidth: Figure<BytesPerSecond>;
+  /** Share of `bandwidth` that large messages reach. */
+  readonly efficiency: Figure<Ratio>;
+  /** From the start of a message to its first byte at the receiver. */
+  readonly latency: Figure<Seconds>;
+}
+
+export interface Price {
+  readonly low: DollarsPerHour;
+  readonly high: DollarsPerHour;
+  /** When and where the price was seen. */
+  readonly date: string;
+  readonly region: string;
+  readonly from: Provenance;
+  readonly source: string;
+}
+
+export interface Cluster {
+  readonly name: string;
+  readonly accelerator: Accelerator;
+  /** Devices that share a host. */
+  readonly devicesPerNode: number;
+  /** Devices that reach each other over `scaleUp`: 8 in a DGX, 72 in an NVL72 rack; a multiple of the node. */
+  readonly scaleUpDomain: number;
+  readonly scaleUp: Link;
+  /** The network between domains, per device (the node's NICs divided by its devices). */
+  readonly nic: Link;
+  /** NICs of a node, each on a rail of its own. */
+  readonly rails: Figure<number>;
+  readonly pcie: Link;
+  readonly hostMemory: Figure<Bytes>;
+  readonly hostMemoryBandwidth: Figure<BytesPerSecond>;
+  readonly ssd: { readonly capacity: Figure<Bytes>; readonly bandwidth: Figure<BytesPerSecond> };
+  /** Per device and hour. */
+  readonly price: Price;
+  /** Host, switches and fans: power per device beside the card's own. */
+  readonly hostPower: Figure<Watts>;
+  /** Power usage effectiveness of the data centre. */
+  readonly pue: Figure<Ratio>;
+  /** The best published MFU (model FLOPs, full attention) of a large run on this card, to judge predictions by. */
+  readonly bestMfu: Figure<Ratio> | null;
+}

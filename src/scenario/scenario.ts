@@ -1,0 +1,36 @@
+/** A scenario is the question as asked: a job in which any axis may be a list, or absent, to be searched. */
+import type { Cluster } from './cluster.ts';
+import type { Precision, Recompute, ScheduleName, Software, Workload, ZeroStage } from './job.ts';
+import type { Model } from './model.ts';
+import type { Ratio } from './cluster.ts';
+
+/** The values to try on an axis: the ones given (a fixed axis gives one), or null for every legal one. */
+export type Axis<T> = readonly T[] | null;
+
+export interface LayoutSpace {
+  readonly tp: Axis<number>;
+  readonly pp: Axis<number>;
+  readonly vp: Axis<number>;
+  readonly dp: Axis<number>;
+  readonly microbatch: Axis<number>;
+  readonly schedule: Axis<ScheduleName>;
+  readonly zero: Axis<ZeroStage>;
+  readonly sequenceParallel: Axis<boolean>;
+}
+
+/** Frozen, whole, and valid by itself: nothing deeper checks configuration again. */
+export interface Scenario {
+  /** The question in a line: the first comment of the file, or what the flags amount to. */
+  readonly title: string;
+  readonly model: Model;
+  readonly cluster: Cluster;
+  readonly devices: readonly number[];
+  readonly workload: Workload;
+  readonly layout: LayoutSpace;
+  readonly precision: readonly Precision[];
+  readonly recompute: Axis<Recompute>;
+  readonly software: Software;
+  /** Share of the card's memory that a plan must leave free: the winner of many estimates is biased upwards. */
+  readonly memoryMargin: Ratio;
+  readonly seed: number;
+}
