@@ -32,8 +32,10 @@ export const send = (to: Rank, message: Omit<Send, 'kind' | 'to' | 'answer'>): P
   ask<Send>({ kind: 'send', to, ...message });
 export const receive = (from: Rank, message: Omit<Receive, 'kind' | 'from' | 'answer'>): Program<void> =>
   ask<Receive>({ kind: 'receive', from, ...message });
-export const receiveAny = (from: readonly Rank[], message: Omit<ReceiveAny, 'kind' | 'from' | 'answer'>): Program<Rank> =>
-  ask<ReceiveAny>({ kind: 'receiveAny', from, ...message });
+export const receiveAny = (
+  from: readonly Rank[],
+  message: Omit<ReceiveAny, 'kind' | 'from' | 'answer'>,
+): Program<Rank> => ask<ReceiveAny>({ kind: 'receiveAny', from, ...message });
 export const allocate = (size: Bytes, purpose: Purpose): Program<Block> =>
   ask<Allocate>({ kind: 'allocate', size, purpose });
 export const release = (block: Block): Program<void> => ask<Release>({ kind: 'release', block });
@@ -43,7 +45,8 @@ export const move = (block: Block, to: Move['to']): Program<void> => ask<Move>({
 export const draw = (stream: string): Program<number> => ask<Draw>({ kind: 'draw', stream });
 export const sleep = (delay: Seconds): Program<void> => ask<Sleep>({ kind: 'sleep', delay });
 export const now = (): Program<Instant> => ask<Now>({ kind: 'now' });
-export const mark = (subject: Mark['subject'], event: string): Program<void> => ask<Mark>({ kind: 'mark', subject, event });
+export const mark = (subject: Mark['subject'], event: string): Program<void> =>
+  ask<Mark>({ kind: 'mark', subject, event });
 export const collective = (asked: Omit<Collective, 'kind' | 'answer'>): Program<void> =>
   ask<Collective>({ kind: 'collective', ...asked });
 
@@ -51,9 +54,9 @@ export const collective = (asked: Omit<Collective, 'kind' | 'answer'>): Program<
 export function* section<Result>(
   key: string,
   program: () => Program<Result>,
-  term: Section['term'] = null,
+  { term = null, moment = null }: Partial<Pick<Section, 'term' | 'moment'>> = {},
 ): Program<Result> {
-  return (yield { kind: 'section', key, term, program }) as Result;
+  return (yield { kind: 'section', key, term, moment, program }) as Result;
 }
 
 /** Allocates a new tensor. */

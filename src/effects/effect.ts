@@ -93,8 +93,7 @@ export const OPERATIONS = ['all-reduce', 'all-gather', 'reduce-scatter'] as cons
 export type Operation = (typeof OPERATIONS)[number];
 /** `hierarchical`: in the domain, then along each rail, `segments` pieces of the message one behind another. */
 export type Algorithm =
-  | { readonly kind: 'ring' }
-  | { readonly kind: 'hierarchical'; readonly domain: number; readonly segments: number };
+  { readonly kind: 'ring' } | { readonly kind: 'hierarchical'; readonly domain: number; readonly segments: number };
 /**
  * The ranks of `group` combine their tensors. With n ranks and a whole of S elements:
  * all-reduce: `whole` is summed in place; all-gather: each rank's `shard` fills its segment of `whole`;
@@ -109,6 +108,12 @@ export interface Collective extends Ask<void> {
   /** For all-reduce the same tensor as `whole`. */
   readonly shard: Tensor;
 }
+/** A slot of a pipeline schedule. */
+export interface Moment {
+  readonly pass: 'forward' | 'backward';
+  readonly microbatch: number;
+  readonly chunk: number;
+}
 /**
  * A piece of program that costs the same whenever its key is the same: a world may run it once, remember its profile
  * and replay that. The program must depend on nothing but its key, block identities apart.
@@ -118,6 +123,8 @@ export interface Section extends Ask<unknown> {
   readonly key: string;
   /** The row of the time table that everything computed inside belongs to; null leaves it to each operation. */
   readonly term: 'recompute' | null;
+  /** What the schedule is doing, for the moment of a memory peak; null within such a moment. */
+  readonly moment: Moment | null;
   readonly program: () => Program<unknown>;
 }
 

@@ -50,9 +50,14 @@ export const part = (tensor: Tensor, start: number, length: number): Tensor => (
 export const segmentStart = (length: number, count: number, index: number): number =>
   Math.floor((length * index) / count);
 
+export const segmentLength = (length: number, count: number, index: number): number =>
+  segmentStart(length, count, index + 1) - segmentStart(length, count, index);
+
+/** Elements of the longest of `count` nearly equal segments. */
+export const segmentLengthMax = (length: number, count: number): number => Math.ceil(length / count);
+
 /** Segment `index` of `count` nearly equal segments of `tensor`. */
 export const segmentOf = (tensor: Tensor, count: number, index: number): Tensor => {
   const length = elementsOf(tensor);
-  const start = segmentStart(length, count, index);
-  return part(tensor, start, segmentStart(length, count, index + 1) - start);
+  return part(tensor, segmentStart(length, count, index), segmentLength(length, count, index));
 };

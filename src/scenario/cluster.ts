@@ -76,8 +76,11 @@ export interface Cluster {
   /** NICs of a node, each on a rail of its own. */
   readonly rails: Figure<number>;
   readonly pcie: Link;
+  /** Of a node. */
   readonly hostMemory: Figure<Bytes>;
+  /** Per device: the node's, shared by its devices. */
   readonly hostMemoryBandwidth: Figure<BytesPerSecond>;
+  /** Capacity of a node; bandwidth per device. */
   readonly ssd: { readonly capacity: Figure<Bytes>; readonly bandwidth: Figure<BytesPerSecond> };
   /** Per device and hour. */
   readonly price: Price;

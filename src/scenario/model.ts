@@ -30,6 +30,13 @@ export interface Model {
   };
   /** True when a normalisation follows the embedding as in BLOOM. */
   readonly embeddingNorm: boolean;
+  /**
+   * True when training drops activations at random after the softmax, the attention output, the MLP and the embedding
+   * (GPT-2 and GPT-3); the masks are kept for backward. False for Llama and its kin.
+   */
+  readonly dropout: boolean;
   /** Where the shape was published. */
   readonly source: string;
+  /** What the model does that is not counted here, in sentences for the reader. */
+  readonly notes?: readonly string[];
 }

@@ -1,0 +1,10 @@
+/** Gives every rank of a job its program: the one line that is the same in both worlds. */
+import type { Program } from '../effects/program.ts';
+import type { Job } from '../scenario/job.ts';
+import type { Rank } from '../units/identity.ts';
+import { runDevice, supervisorOf } from './device.ts';
+import { deviceContext } from './device-context.ts';
+import { superviseJob } from './job-supervisor.ts';
+
+export const cast = (job: Job, self: Rank): Program<void> =>
+  self === supervisorOf(job) ? superviseJob(job) : runDevice(deviceContext(job, self));

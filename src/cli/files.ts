@@ -1,0 +1,108 @@
+/** The file system as commands see it: the user's input, the catalogues of this package, and the files that scenarios name. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { distance } from 'fastest-levenshtein';
+import type { Cluster } from '../scenario/cluster.ts';
+import { printComplaint } from '../scenario/complaint.ts';
+import { parseCluster } from '../scenario/entries.ts';
+import type { Library, Shelf } from '../scenario/library.ts';
+import type { Source } from '../scenario/tree.ts';
+import { EXIT, Refusal } from './exit.ts';
+import type { Io } from './io.ts';
+import { packageFile } from './package-folder.ts';
+
+/** The text of a file that the user named; a refusal with the nearest name when there is none. */
+export const readInput = (path: string, io: Io): string => {
+  const full = resolve(io.folder, path);
+  try {
+    return readFileSync(full, 'utf8');
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    throw new Refusal(EXIT.badInput, `${path}: ${REASONS[reason] ?? reason}${nearestFile(path, full)}`);
+  }
+};
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'this is a folder, wanted a file',
+  EACCES: 'the file may not be read',
+  ENOTDIR: 'a part of the path is not a folder',
+};
+
+/** Where the names in a scenario lead: `scenario` is its file, or undefined when there are only flags. */
+export const libraryFor = (scenario: string | undefined, io: Io): Library => {
+  // What a scenario names lies beside it; what is typed on the command line lies in the working folder.
+  const folders = [...(scenario === undefined ? [] : [dirname(resolve(io.folder, scenario))]), io.folder];
+  return {
+    models: shelf('scenarios/models', folders, io),
+    clusters: shelf('scenarios/clusters', folders, io),
+    read: (path, from) =>
+      firstOf(
+        [dirname(resolve(io.folder, from)), ...folders].map((folder) => configFile(resolve(folder, path))),
+        io,
+      ),
+  };
+};
+
+/** The clusters of the catalogue by name. One that is missing or wrong is a mistake of ours, not of the user. */
+export const shippedClusters = (io: Io): ((name: string) => Cluster) => {
+  const library = libraryFor(undefined, io);
+  return (name) => {
+    const { value, complaints } = parseCluster({ file: name, text: name }, library);
+    if (value === null) throw new Error(complaints.map(printComplaint).join('\n'));
+    return value;
+  };
+};
+
+/** A shipped entry by its name, or one of the user's own by its path. */
+const shelf = (folder: string, userFolders: readonly string[], io: Io): Shelf => {
+  const names = namesIn(packageFile(folder));
+  return {
+    names,
+    find: (name) => {
+      if (names.includes(name)) return firstOf([packageFile(`${folder}/${name}.yaml`)], io);
+      return YAML_FILE.test(name)
+        ? firstOf(
+            userFolders.map((user) => resolve(user, name)),
+            io,
+          )
+        : null;
+    },
+  };
+};
+
+const YAML_FILE = /\.ya?ml$/u;
+
+const namesIn = (folder: string): readonly string[] =>
+  entriesOf(folder)
+    .filter((name) => YAML_FILE.test(name))
+    .map((name) => name.replace(YAML_FILE, ''));
+
+const firstOf = (paths: readonly string[], io: Io): Source | null => {
+  const path = paths.find(isFile);
+  return path === undefined ? null : { file: shortest(path, io), text: readFileSync(path, 'utf8') };
+};
+
+/** A model is named by its folder as often as by its config.json. */
+const configFile = (path: string): string => (isFile(path) ? path : join(path, 'config.json'));
+
+const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+
+/** As the user would type it: a path upwards through many folders is no help in a complaint. */
+const shortest = (path: string, io: Io): string => {
+  const near = relative(io.folder, path);
+  return near.startsWith('..') ? path : near;
+};
+
+const nearestFile = (path: string, full: string): string => {
+  const names = entriesOf(dirname(full));
+  const wanted = basename(full);
+  const nearest = names.toSorted((a, b) => distance(a, wanted) - distance(b, wanted))[0];
+  if (nearest === undefined || distance(nearest, wanted) > wanted.length / 2) return '';
+  return ` (did you mean ${join(dirname(path), nearest)}?)`;
+};
+
+const entriesOf = (folder: string): readonly string[] => {
+  const stats = statSync(folder, { throwIfNoEntry: false });
+  return stats?.isDirectory() === true ? readdirSync(folder).toSorted() : [];
+};

@@ -1,0 +1,84 @@
+/** One layout term by term: what `simulate` does, and `plan --explain`. */
+import { distance } from 'fastest-levenshtein';
+import { explain, jobsOf, whyNot } from '../plan/explain.ts';
+import type { Candidate } from '../plan/plan.ts';
+import { jsonText } from '../report/json.ts';
+import { simulationText } from '../report/plan-text.ts';
+import { simulateJson } from '../report/simulate-json.ts';
+import type { Job } from '../scenario/job.ts';
+import type { Scenario } from '../scenario/scenario.ts';
+import type { Fidelity } from '../sim/evaluation.ts';
+import { paintFor } from './colours.ts';
+import { EXIT, Refusal } from './exit.ts';
+import type { Io } from './io.ts';
+
+const AXES = [
+  'tp',
+  'pp',
+  'vp',
+  'dp',
+  'microbatch',
+  'schedule',
+  'zero',
+  'sequenceParallel',
+  'recompute',
+  'precision',
+  'devices',
+] as const;
+export type FixedAxes = Readonly<Partial<Record<(typeof AXES)[number], string>>>;
+
+/** `tp=8,pp=16` */
+export const fixedAxes = (text: string): FixedAxes =>
+  Object.fromEntries(
+    text.split(',').map((entry) => {
+      const [key = '', value = ''] = entry.split('=', 2);
+      if (AXES.some((axis) => axis === key) && value !== '') return [key, value];
+      const nearest = AXES.toSorted((a, b) => distance(a, key) - distance(b, key))[0] ?? 'tp';
+      throw new Refusal(
+        EXIT.usage,
+        `error: --explain ${entry}: wanted axis=value, the axis one of ${AXES.join(' ')} (did you mean ${nearest}?)`,
+      );
+    }),
+  );
+
+interface Asked {
+  readonly axes: FixedAxes;
+  readonly fidelity: Fidelity;
+  readonly options: { readonly json?: boolean; readonly sources?: boolean };
+  readonly io: Io;
+}
+
+/** Prints the layout that the axes fix; the best, should the scenario allow several. */
+export const simulateFixed = (scenario: Scenario, { axes, fidelity, options, io }: Asked): number => {
+  const jobs = jobsOf(scenario, axes);
+  if (jobs.length === 0) {
+    io.stderr.write(`${whyNot(scenario, axes)}\n`);
+    return EXIT.infeasible;
+  }
+  const candidate = bestOf(jobs, fidelity);
+  const matching = jobs.length;
+  const { title, memoryMargin: margin } = scenario;
+  io.stdout.write(
+    options.json === true
+      ? jsonText(simulateJson(candidate, { title, matching }))
+      : simulationText(candidate, { title, margin, matching, paint: paintFor(io), sources: options.sources === true }),
+  );
+  return candidate.outlook.memory.headroom >= 0 ? EXIT.ok : EXIT.infeasible;
+};
+
+/** The fastest that fits, or the one that comes nearest. The bound is no longer than the truth, so those behind it need no look. */
+const bestOf = (jobs: readonly Job[], fidelity: Fidelity): Candidate => {
+  const bounds = jobs.map((job) => explain(job, 'bound')).toSorted(better);
+  let best: Candidate | null = null;
+  for (const bound of bounds) {
+    if (best !== null && better(best, bound) <= 0) break;
+    const candidate = explain(bound.job, fidelity);
+    if (best === null || better(candidate, best) < 0) best = candidate;
+  }
+  if (best === null) throw new RangeError('the best of no layouts was asked for');
+  return best;
+};
+
+const better = (a: Candidate, b: Candidate): number =>
+  overflow(a) - overflow(b) || a.evaluation.step - b.evaluation.step;
+const overflow = ({ outlook }: Candidate): number => Math.max(0, -outlook.memory.headroom);

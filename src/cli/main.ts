@@ -1,0 +1,34 @@
+#!/usr/bin/env node
+/** The process: its arguments, its streams and its exit code, and nothing that could be tested without it. */
+import process from 'node:process';
+import { main } from './command-line.ts';
+import type { Io, Sink } from './io.ts';
+
+const sink = (stream: NodeJS.WriteStream): Sink => ({
+  write: (text) => {
+    stream.write(text);
+  },
+  isTerminal: stream.isTTY,
+  columns: stream.columns,
+});
+
+const io: Io = {
+  stdout: sink(process.stdout),
+  stderr: sink(process.stderr),
+  environment: process.env,
+  folder: process.cwd(),
+  onInterrupt: (listener) => {
+    process.on('SIGINT', listener);
+    return () => process.off('SIGINT', listener);
+  },
+  halt: (code) => process.exit(code),
+};
+
+// Whoever reads us may have seen enough (`angel-sim plan ... | head`): that is not an error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+// The code is set, not forced: what is still on its way to a pipe arrives.
+process.exitCode = await main(process.argv.slice(2), io);

@@ -1,0 +1,37 @@
+/** `angel-sim simulate`: one fixed layout, term by term, on a rung of the caller's choice. */
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import type { Fidelity } from '../sim/evaluation.ts';
+import { FIDELITIES } from '../sim/evaluation.ts';
+import { EXIT } from './exit.ts';
+import { simulateFixed } from './fixed-layout.ts';
+import type { Io } from './io.ts';
+import type { QuestionOptions } from './question.ts';
+import { defineQuestion, readQuestion } from './question.ts';
+
+interface SimulateOptions extends QuestionOptions {
+  readonly json?: boolean;
+  readonly sources?: boolean;
+  readonly fidelity: Fidelity;
+}
+
+export const define = (command: Command, io: Io, end: (code: number) => void): void => {
+  defineQuestion(command)
+    .addOption(
+      new Option('--fidelity <rung>', 'how closely to look; message plays every message of up to 16 ranks')
+        .choices(FIDELITIES)
+        .default('folded'),
+    )
+    .option('--sources', 'list every figure behind the prediction with its source')
+    .option('--json', 'print the whole answer as JSON')
+    .action((file: string | undefined, options: SimulateOptions) => end(simulate(file, options, io)));
+};
+
+const simulate = (file: string | undefined, options: SimulateOptions, io: Io): number => {
+  const { scenario, text } = readQuestion(file, { options, verb: 'simulated', io });
+  if (options.printScenario === true) {
+    io.stdout.write(text);
+    return EXIT.ok;
+  }
+  return simulateFixed(scenario, { axes: {}, fidelity: options.fidelity, options, io });
+};

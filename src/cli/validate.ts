@@ -1,0 +1,38 @@
+/** `angel-sim validate`: how far the predictions are from what real clusters did. */
+import type { Command } from 'commander';
+import { jsonText } from '../report/json.ts';
+import { validationJson } from '../report/validation-json.ts';
+import { validationText } from '../report/validation-text.ts';
+import { validate } from '../validate/validate.ts';
+import { paintFor } from './colours.ts';
+import { EXIT } from './exit.ts';
+import { readInput, shippedClusters } from './files.ts';
+import type { Io } from './io.ts';
+import { packageFile } from './package-folder.ts';
+import { complain } from './question.ts';
+import { wholeNumber } from './whole-number.ts';
+
+interface ValidateOptions {
+  readonly json?: boolean;
+  readonly worst?: number;
+}
+
+export const define = (command: Command, io: Io, end: (code: number) => void): void => {
+  command
+    .argument('[ROWS.jsonl]', 'measured runs, one a line; those shipped with angel-sim when left out')
+    .option('--worst <n>', 'list only the rows with the largest errors', wholeNumber(1))
+    .option('--json', 'print every row and the summaries as JSON')
+    .action((file: string | undefined, options: ValidateOptions) => end(validateRows(file, options, io)));
+};
+
+const validateRows = (given: string | undefined, { json, worst }: ValidateOptions, io: Io): number => {
+  const file = given ?? packageFile('scenarios/validation/rows.jsonl');
+  const answer = validate(readInput(file, io), file, shippedClusters(io));
+  if (answer.kind === 'complaints') throw complain(answer.complaints, { name: file, verb: 'validated' });
+  io.stdout.write(
+    json === true
+      ? jsonText(validationJson(answer))
+      : validationText(answer, { worst: worst ?? null, paint: paintFor(io) }),
+  );
+  return EXIT.ok;
+};

@@ -1,0 +1,15 @@
+/** What a collective combines, and among whom: all that its costs depend on besides the algorithm and the links. */
+import type { Dtype } from '../kernels/dtype.ts';
+import { DTYPE_BYTES } from '../kernels/dtype.ts';
+import type { Bytes } from '../units/quantity.ts';
+import { bytes } from '../units/quantity.ts';
+import type { GroupShape } from './group-shape.ts';
+
+export interface Payload {
+  readonly group: GroupShape;
+  /** Of the whole: what an all-reduce sums, an all-gather fills and a reduce-scatter uses up. */
+  readonly elements: number;
+  readonly dtype: Dtype;
+}
+
+export const bytesOf = (elements: number, dtype: Dtype): Bytes => bytes(elements * DTYPE_BYTES[dtype]);

@@ -1,0 +1,97 @@
+/** The embedding: token ids in, the first layer's input out. */
+import { compute, release, tensor } from '../effects/ask.ts';
+import type { Program } from '../effects/program.ts';
+import type { Tensor } from '../effects/tensor.ts';
+import { elementsOf } from '../effects/tensor.ts';
+import type { Embedding } from '../kernels/op/token.ts';
+import type { LayerContext } from './context.ts';
+import { activation, amongTensorRanks, scratch, view } from './context.ts';
+import type { UnitWeights } from './layer.ts';
+import { normBackward, normForward } from './residual.ts';
+
+export interface EmbeddingSaved {
+  readonly ids: Tensor;
+  readonly mask: Tensor | null;
+  /** Input of the norm that some models put behind the embedding. */
+  readonly summed: Tensor | null;
+}
+
+const lookup = (context: LayerContext, pass: Embedding['pass']): Embedding => ({
+  kind: 'embedding',
+  pass,
+  tokens: context.tokens,
+  hidden: context.job.model.hidden,
+  positions: context.job.model.position === 'learned',
+  dtype: context.formats.activation,
+  gradient: context.formats.gradient,
+});
+
+/** ids [T] -> [rows, h]. Each tensor rank looks up the rows of its part of the vocabulary; the sum is the embedding. */
+export function* embeddingForward(
+  context: LayerContext,
+  { values, ids }: { values: Tensor; ids: Tensor },
+): Program<{ output: Tensor; saved: EmbeddingSaved }> {
+  const { model } = context.job;
+  const whole = yield* activation(context, [context.tokens, model.hidden]);
+  const table = view(values, context.parameters.embedding, 'token embedding');
+  yield* compute(lookup(context, 'forward'), [ids, table], [whole]);
+  const looked = yield* ownRows(context, whole);
+  const masked = model.dropout ? yield* dropped(context, looked) : { output: looked, mask: null };
+  if (!model.embeddingNorm) return { output: masked.output, saved: { ids, mask: masked.mask, summed: null } };
+  const input = masked.output;
+  const output = yield* normForward(context, { values, unit: 'embedding', name: 'embedding norm', input });
+  return { output, saved: { ids, mask: masked.mask, summed: input } };
+}
+
+/** The sum over the tensor ranks, cut to this rank's rows. */
+function* ownRows(context: LayerContext, whole: Tensor): Program<Tensor> {
+  if (!context.isSequenceParallel) {
+    yield* amongTensorRanks(context, 'all-reduce', { whole, shard: whole });
+    return whole;
+  }
+  const shard = yield* activation(context, [context.rows, context.job.model.hidden]);
+  yield* amongTensorRanks(context, 'reduce-scatter', { whole, shard });
+  yield* release(whole.block);
+  return shard;
+}
+
+function* dropped(context: LayerContext, input: Tensor): Program<{ output: Tensor; mask: Tensor }> {
+  const mask = yield* tensor(input.shape, 'uint8', 'activations');
+  const dtype = context.formats.activation;
+  yield* compute({ kind: 'dropout', elements: elementsOf(input), dtype }, [input], [input, mask]);
+  return { output: input, mask };
+}
+
+/** Adds the gradient [rows, h] to the table's; gives up the gradient and all that was saved. */
+export function* embeddingBackward(
+  context: LayerContext,
+  { weights, saved, gradient }: { weights: UnitWeights; saved: EmbeddingSaved; gradient: Tensor },
+): Program<void> {
+  const { ids, mask, summed } = saved;
+  let rows = gradient;
+  if (summed !== null) {
+    rows = yield* normBackward(context, {
+      ...weights,
+      unit: 'embedding',
+      name: 'embedding norm',
+      input: summed,
+      gradient,
+    });
+    yield* release(summed.block);
+  }
+  const dtype = context.formats.activation;
+  if (mask !== null) {
+    yield* compute({ kind: 'dropout', elements: elementsOf(rows), dtype }, [rows, mask], [rows]);
+    yield* release(mask.block);
+  }
+  let whole = rows;
+  if (context.isSequenceParallel) {
+    whole = yield* scratch(context, [context.tokens, context.job.model.hidden]);
+    yield* amongTensorRanks(context, 'all-gather', { whole, shard: rows });
+    yield* release(rows.block);
+  }
+  const table = view(weights.gradients, context.parameters.embedding, 'token embedding');
+  yield* compute(lookup(context, 'backward'), [ids, whole], [table]);
+  yield* release(whole.block);
+  yield* release(ids.block);
+}

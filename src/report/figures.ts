@@ -1,0 +1,127 @@
+/** Where the numbers come from: every figure of the cluster and the software that a prediction used, with its origin. */
+import type { Figure, MatrixDtype, Provenance } from '../scenario/cluster.ts';
+import { MATRIX_DTYPES, PROVENANCES } from '../scenario/cluster.ts';
+import type { Job } from '../scenario/job.ts';
+import {
+  formatBandwidth,
+  formatBytes,
+  formatDollarsPerHour,
+  formatFlopsPerSecond,
+  formatInteger,
+  formatPercent,
+  formatSeconds,
+  formatWatts,
+} from '../units/format.ts';
+import type { Candidate } from '../plan/plan.ts';
+import type { Paint } from './paint.ts';
+import { left, right, table, wrap, PAGE_WIDTH } from './table.ts';
+
+/** A figure under the name it has in a cluster file or a scenario. */
+export interface UsedFigure {
+  readonly key: string;
+  /** In the units of the house: seconds, bytes, FLOPs, watts, dollars an hour; `unit` says which. */
+  readonly value: number;
+  readonly unit: string;
+  /** The value as people read it. */
+  readonly text: string;
+  readonly from: Provenance;
+  readonly source: string;
+}
+
+interface Kind<Q extends number> {
+  readonly unit: string;
+  readonly format: (value: Q) => string;
+}
+const FLOPS = { unit: 'FLOP/s', format: formatFlopsPerSecond };
+const RATIO = { unit: '1', format: formatPercent };
+const FACTOR = { unit: '1', format: (value: number) => value.toFixed(2) };
+const COUNT = { unit: '1', format: formatInteger };
+const BYTES = { unit: 'B', format: formatBytes };
+const RATE = { unit: 'B/s', format: formatBandwidth };
+const TIME = { unit: 's', format: formatSeconds };
+const HOURLY = { unit: '$/h', format: formatDollarsPerHour };
+const POWER = { unit: 'W', format: formatWatts };
+
+export const figuresOf = ({ job, outlook }: Candidate): readonly UsedFigure[] => [
+  ...acceleratorFigures(job, outlook.utilisation.peakDtype),
+  ...linkFigures(job),
+  ...(outlook.run === null ? [] : billFigures(job)),
+  used('software.frameworkMemory', job.software.frameworkMemory, BYTES),
+  used('software.allocatorOverhead', job.software.allocatorOverhead, RATIO),
+];
+
+const acceleratorFigures = ({ cluster: { accelerator } }: Job, peakDtype: string): readonly UsedFigure[] => [
+  ...MATRIX_DTYPES.filter((dtype) => multipliesIn(dtype, peakDtype)).flatMap((dtype) => {
+    const peak = accelerator.peak[dtype];
+    return peak === undefined ? [] : [used(`accelerator.peak.${dtype}`, peak, FLOPS)];
+  }),
+  used('accelerator.matrixEfficiency', accelerator.matrixEfficiency, RATIO),
+  used('accelerator.memory', accelerator.memory, BYTES),
+  used('accelerator.memoryBandwidth', accelerator.memoryBandwidth, RATE),
+  used('accelerator.memoryEfficiency', accelerator.memoryEfficiency, RATIO),
+  used('accelerator.multiprocessors', accelerator.multiprocessors, COUNT),
+  used('accelerator.launch', accelerator.launch, TIME),
+];
+
+/** Runs in fp8 and fp4 keep attention in 16 bits, so both peaks speak. */
+const multipliesIn = (dtype: MatrixDtype, peakDtype: string): boolean =>
+  dtype === peakDtype || (dtype === 'bf16' && (peakDtype === 'fp8' || peakDtype === 'fp4'));
+
+/** Only links that some message of the job can take. */
+const linkFigures = ({ cluster, devices }: Job): readonly UsedFigure[] => [
+  ...(devices > 1 && cluster.scaleUpDomain > 1 ? link('scaleUp', cluster.scaleUp) : []),
+  ...(devices > cluster.scaleUpDomain ? link('nic', cluster.nic) : []),
+  ...link('pcie', cluster.pcie),
+];
+
+const link = (name: string, { bandwidth, efficiency, latency }: Job['cluster']['nic']): readonly UsedFigure[] => [
+  used(`${name}.bandwidth`, bandwidth, RATE),
+  used(`${name}.efficiency`, efficiency, RATIO),
+  used(`${name}.latency`, latency, TIME),
+];
+
+const billFigures = ({ cluster: { price, accelerator, hostPower, pue } }: Job): readonly UsedFigure[] => {
+  const source = `${price.source} (${price.date}, ${price.region})`;
+  return [
+    used('price.low', { value: price.low, from: price.from, source }, HOURLY),
+    used('price.high', { value: price.high, from: price.from, source }, HOURLY),
+    used('accelerator.power', accelerator.power, POWER),
+    used('hostPower', hostPower, POWER),
+    used('pue', pue, FACTOR),
+  ];
+};
+
+const used = <Q extends number>(key: string, figure: Figure<Q>, { unit, format }: Kind<Q>): UsedFigure => ({
+  key,
+  value: figure.value,
+  unit,
+  text: format(figure.value),
+  from: figure.from,
+  source: figure.source,
+});
+
+export type FigureCounts = Readonly<Record<Provenance, number>>;
+export const countByOrigin = (figures: readonly UsedFigure[]): FigureCounts => ({
+  measured: figures.filter(({ from }) => from === 'measured').length,
+  calibrated: figures.filter(({ from }) => from === 'calibrated').length,
+  datasheet: figures.filter(({ from }) => from === 'datasheet').length,
+  assumed: figures.filter(({ from }) => from === 'assumed').length,
+});
+
+/** The short legend under every report: what the predictions stand on, the assumed figures by name. */
+export const legend = (figures: readonly UsedFigure[], fidelity: string, paint: Paint): readonly string[] => {
+  const counts = countByOrigin(figures);
+  const origins = PROVENANCES.map((origin) => `${counts[origin]} ${origin}`).join(', ');
+  const assumed = figures.filter(({ from }) => from === 'assumed').map(({ key, text }) => `${key} ${text}`);
+  const text =
+    `Times, memory and money are predictions of the model (rung: ${fidelity}) from ${figures.length} figures: ${origins}.` +
+    (assumed.length === 0 ? '' : ` Assumed: ${assumed.join(', ')}.`) +
+    ' --sources lists all of them.';
+  return wrap(text, PAGE_WIDTH).map((line) => paint('faint', line));
+};
+
+export const figureTable = (figures: readonly UsedFigure[], paint: Paint): readonly string[] => {
+  const rows = figures.map(({ key, text, from, source }) => [key, text, from, source]);
+  const [head = '', ...body] = table([left('figure'), right('value'), left('origin'), left('source')], rows);
+  return [paint('title', head), ...body];
+};

@@ -1,0 +1,44 @@
+/** `simulate --json`: one layout, stage by stage and term by term. */
+import { z } from 'zod';
+import type { Candidate } from '../plan/plan.ts';
+import {
+  candidateJson,
+  candidateSchema,
+  figureJson,
+  figureSchema,
+  publishedJson,
+  publishedSchema,
+} from './candidate-json.ts';
+import { figuresOf } from './figures.ts';
+
+export const simulateSchema = z
+  .strictObject({
+    schema: z.literal('angel-sim.simulate/1'),
+    title: z.string(),
+    model: z.string(),
+    cluster: z.string(),
+    fits: z.boolean().meta({ description: 'whether the worst stage fits the card' }),
+    matching_layouts: z.int().min(1).meta({ description: 'layouts the scenario allows; this is the best of them' }),
+    candidate: candidateSchema,
+    published: publishedSchema,
+    figures: z.array(figureSchema),
+  })
+  .meta({
+    title: 'angel-sim simulate',
+    description: 'What `angel-sim simulate --json` prints. Units are in the names.',
+  });
+
+export const simulateJson = (
+  candidate: Candidate,
+  { title, matching }: { readonly title: string; readonly matching: number },
+): z.infer<typeof simulateSchema> => ({
+  schema: 'angel-sim.simulate/1',
+  title,
+  model: candidate.job.model.name,
+  cluster: candidate.job.cluster.name,
+  fits: candidate.outlook.memory.headroom >= 0,
+  matching_layouts: matching,
+  candidate: candidateJson(candidate),
+  published: publishedJson(candidate),
+  figures: figuresOf(candidate).map(figureJson),
+});

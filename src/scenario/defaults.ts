@@ -1,0 +1,17 @@
+/** What is assumed of the software wherever nobody says otherwise. */
+import { ratio } from '../units/parse.ts';
+import type { Bytes } from '../units/quantity.ts';
+import { bytes } from '../units/quantity.ts';
+import type { Figure, Ratio } from './cluster.ts';
+
+export const FRAMEWORK_MEMORY: Figure<Bytes> = {
+  value: bytes(3 * 2 ** 30),
+  from: 'assumed',
+  source: 'CUDA context, library workspaces and NCCL buffers; training reports do not state it',
+};
+
+export const ALLOCATOR_OVERHEAD: Figure<Ratio> = {
+  value: ratio(0.03),
+  from: 'assumed',
+  source: 'a caching allocator rounds blocks up and cannot use every gap; training reports do not state how much',
+};

@@ -1,0 +1,74 @@
+/** The config.json of GPT-2 and of GPT-NeoX (Pythia). */
+import { z } from 'zod';
+import { activation, positive, rate } from './hugging-face-settings.ts';
+import type { Shape } from './hugging-face-settings.ts';
+import { flag } from './shape.ts';
+
+export const gpt2 = z.looseObject({
+  n_embd: positive,
+  n_layer: positive,
+  n_head: positive,
+  n_inner: positive.nullish(),
+  n_positions: positive,
+  vocab_size: positive,
+  activation_function: activation.default('gelu'),
+  tie_word_embeddings: flag.default(true),
+  resid_pdrop: rate.default(0.1),
+  embd_pdrop: rate.default(0.1),
+  attn_pdrop: rate.default(0.1),
+  add_cross_attention: z.literal(false, { error: 'false: cross attention is not known here' }).default(false),
+});
+
+export const fromGpt2 = (config: z.output<typeof gpt2>): Shape => ({
+  layers: config.n_layer,
+  hidden: config.n_embd,
+  heads: config.n_head,
+  kvHeads: config.n_head,
+  headDim: config.n_embd / config.n_head,
+  ffn: config.n_inner ?? 4 * config.n_embd,
+  gated: false,
+  activation: config.activation_function,
+  norm: 'layernorm',
+  parallelBlock: false,
+  position: 'learned',
+  positions: config.n_positions,
+  vocabulary: config.vocab_size,
+  tied: config.tie_word_embeddings,
+  bias: { qkv: true, attentionOut: true, mlp: true, head: false },
+  embeddingNorm: false,
+  dropout: Math.max(config.resid_pdrop, config.embd_pdrop, config.attn_pdrop) > 0,
+});
+
+export const gptNeox = z.looseObject({
+  hidden_size: positive,
+  intermediate_size: positive,
+  num_hidden_layers: positive,
+  num_attention_heads: positive,
+  vocab_size: positive,
+  hidden_act: activation.default('gelu'),
+  tie_word_embeddings: flag.default(false),
+  use_parallel_residual: flag.default(true),
+  attention_bias: flag.default(true),
+  attention_dropout: rate.default(0),
+  hidden_dropout: rate.default(0),
+});
+
+export const fromGptNeox = (config: z.output<typeof gptNeox>): Shape => ({
+  layers: config.num_hidden_layers,
+  hidden: config.hidden_size,
+  heads: config.num_attention_heads,
+  kvHeads: config.num_attention_heads,
+  headDim: config.hidden_size / config.num_attention_heads,
+  ffn: config.intermediate_size,
+  gated: false,
+  activation: config.hidden_act,
+  norm: 'layernorm',
+  parallelBlock: config.use_parallel_residual,
+  position: 'rope',
+  positions: 0,
+  vocabulary: config.vocab_size,
+  tied: config.tie_word_embeddings,
+  bias: { qkv: config.attention_bias, attentionOut: config.attention_bias, mlp: true, head: false },
+  embeddingNorm: false,
+  dropout: Math.max(config.attention_dropout, config.hidden_dropout) > 0,
+});

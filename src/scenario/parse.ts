@@ -1,0 +1,117 @@
+/** From the text of a scenario to a frozen, whole `Scenario`, or to every complaint at once. Nothing deeper checks again. */
+import type { z } from 'zod';
+import type { Cluster } from './cluster.ts';
+import type { Complaint } from './complaint.ts';
+import { inReadingOrder } from './complaint.ts';
+import type { Fixed } from './contradictions.ts';
+import { contradictions } from './contradictions.ts';
+import type { Entry } from './entries.ts';
+import { clusterEntry, modelEntry } from './entries.ts';
+import { deepFreeze } from './freeze.ts';
+import { complaintAt, complaintsAbout, show } from './issues.ts';
+import type { Library } from './library.ts';
+import type { Model } from './model.ts';
+import {
+  devicesAxis,
+  layoutShape,
+  precisionAxis,
+  recomputeAxis,
+  scenarioSchema,
+  workloadShape,
+} from './scenario-schema.ts';
+import type { Scenario } from './scenario.ts';
+import type { Source, Tree } from './tree.ts';
+import { isRecord, nearestAt, readTree } from './tree.ts';
+
+export type Parsed =
+  | { readonly kind: 'scenario'; readonly scenario: Scenario }
+  | { readonly kind: 'complaints'; readonly complaints: readonly Complaint[] };
+
+export const parseScenario = (source: Source, library: Library): Parsed => {
+  const { tree, complaints } = readTree(source);
+  if (tree === null) return refuse(complaints);
+  if (!isRecord(tree))
+    return refuse([complaintAt(tree, `${show(tree.value)} is not a scenario: wanted a mapping of keys`)]);
+  const model = required('model', tree, (child) => modelEntry(child, library));
+  const cluster = required('cluster', tree, (child) => clusterEntry(child, library));
+  const checked = scenarioSchema.safeParse(tree.value);
+  const all = [
+    ...complaints,
+    ...model.complaints,
+    ...cluster.complaints,
+    ...(checked.success ? [] : complaintsAbout(checked.error, tree)),
+    ...contradictions(fixedOf(tree, model.value, cluster.value), tree),
+  ];
+  if (all.length > 0 || !checked.success || model.value === null || cluster.value === null) return refuse(all);
+  const named = {
+    title: titleOf(source.text) ?? `${model.value.name} on ${cluster.value.name}`,
+    model: model.value,
+    cluster: cluster.value,
+  };
+  return { kind: 'scenario', scenario: deepFreeze({ ...named, ...questionOf(checked.data) }) };
+};
+
+const refuse = (complaints: readonly Complaint[]): Parsed => ({
+  kind: 'complaints',
+  complaints: inReadingOrder(complaints),
+});
+
+const required = <Value>(key: string, tree: Tree, read: (child: Tree) => Entry<Value>): Entry<Value> => {
+  const child = tree.children.get(key);
+  if (child !== undefined) return read(child);
+  const complaint = { ...complaintAt(tree, `is missing; wanted the name of a ${key}, or a mapping`), path: key };
+  return { value: null, complaints: [complaint] };
+};
+
+/** The first comment of the file that is not addressed to an editor. */
+const titleOf = (text: string): string | null => {
+  const comments = text.split('\n').filter((line) => line.startsWith('#') && !line.includes('yaml-language-server'));
+  const title = comments[0]?.replace(/^#+\s*/u, '').trim();
+  return title === undefined || title === '' ? null : title;
+};
+
+type Written = z.output<typeof scenarioSchema>;
+
+const questionOf = ({ layout, memory, ...written }: Written): Omit<Scenario, 'title' | 'model' | 'cluster'> => {
+  const { cp: _cp, ep: _ep, ...axes } = layout;
+  return {
+    devices: written.devices,
+    workload: written.workload,
+    layout: axes,
+    precision: written.precision,
+    recompute: written.recompute,
+    software: written.software,
+    memoryMargin: memory.margin,
+    seed: written.seed,
+  };
+};
+
+/** The axes with one value, read one by one: a mistake in one key does not hide what contradicts another. */
+const fixedOf = (tree: Tree, model: Model | null, cluster: Cluster | null): Fixed => {
+  const only = <Value>(schema: z.ZodType<readonly Value[]>, path: string): Value | null =>
+    single(readAt(schema, tree, path) ?? []);
+  return {
+    model,
+    cluster,
+    devices: only(devicesAxis, 'devices'),
+    sequence: readAt(workloadShape.sequence, tree, 'workload.sequence'),
+    globalBatch: readAt(workloadShape.globalBatch, tree, 'workload.globalBatch'),
+    tp: only(layoutShape.tp, 'layout.tp'),
+    pp: only(layoutShape.pp, 'layout.pp'),
+    vp: only(layoutShape.vp, 'layout.vp'),
+    dp: only(layoutShape.dp, 'layout.dp'),
+    microbatch: only(layoutShape.microbatch, 'layout.microbatch'),
+    schedule: only(layoutShape.schedule, 'layout.schedule'),
+    sequenceParallel: only(layoutShape.sequenceParallel, 'layout.sequenceParallel'),
+    precision: tree.children.has('precision') ? only(precisionAxis, 'precision') : 'bf16',
+    recompute: only(recomputeAxis, 'recompute'),
+  };
+};
+
+const readAt = <Value>(schema: z.ZodType<Value>, tree: Tree, path: string): Value | null => {
+  const found = nearestAt(tree, path.split('.'));
+  const checked = found.path === path ? schema.safeParse(found.value) : undefined;
+  return checked?.success === true ? checked.data : null;
+};
+
+const single = <Value>(values: readonly Value[]): Value | null => (values.length === 1 ? (values[0] ?? null) : null);

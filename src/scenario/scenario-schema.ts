@@ -1,0 +1,154 @@
+/** The keys of a scenario, apart from what a model and a cluster are made of. */
+import { z } from 'zod';
+import { clusterSchema } from './cluster-schema.ts';
+import type { Recompute } from './job.ts';
+import { PRECISIONS, RECOMPUTE_MODULES, SCHEDULES, ZERO_STAGES } from './job.ts';
+import { ALLOCATOR_OVERHEAD, FRAMEWORK_MEMORY } from './defaults.ts';
+import { modelSchema } from './model-schema.ts';
+import { axis, closed, count, figure, flag, oneOf, share, size, whole, words } from './shape.ts';
+
+const LATER_SCHEDULES = ['zb-h1', 'zb-v', 'dualpipe'];
+const schedule = z.enum(SCHEDULES, {
+  error: ({ input }) => {
+    const known = `one of ${SCHEDULES.join(', ')}`;
+    return LATER_SCHEDULES.includes(String(input)) ? `available yet; wanted ${known}` : known;
+  },
+});
+const onlyOne = z.literal(1, { error: '1, the only size this version has' });
+const size1 = 'a whole number of at least 1';
+
+/** Each axis: one value is obeyed, a list is searched, an absent axis is searched over everything legal. */
+export const layoutShape = {
+  tp: axis(whole(1), size1),
+  pp: axis(whole(1), size1),
+  vp: axis(whole(1), size1),
+  dp: axis(whole(1), size1),
+  microbatch: axis(whole(1), size1),
+  schedule: axis(schedule, `one of ${SCHEDULES.join(', ')}`),
+  zero: axis(z.literal(ZERO_STAGES, { error: 'one of 0, 1, 2, 3' }), 'one of 0, 1, 2, 3'),
+  sequenceParallel: axis(flag, 'true or false'),
+};
+
+/** Null when absent: every legal value is searched. */
+const searched = <Value>(values: z.ZodType<readonly Value[]>) => values.optional().transform((given) => given ?? null);
+
+const layout = closed(
+  {
+    tp: searched(layoutShape.tp).describe('Tensor parallel ranks.'),
+    pp: searched(layoutShape.pp).describe('Pipeline stages.'),
+    vp: searched(layoutShape.vp).describe(
+      'Model chunks a pipeline rank; more than 1 only with the interleaved schedule.',
+    ),
+    dp: searched(layoutShape.dp).describe('Data parallel ranks. Absent: devices / (tp pp).'),
+    cp: onlyOne.optional().describe('Context parallel ranks.'),
+    ep: onlyOne.optional().describe('Expert parallel ranks.'),
+    microbatch: searched(layoutShape.microbatch).describe('Sequences a microbatch.'),
+    schedule: searched(layoutShape.schedule),
+    zero: searched(layoutShape.zero).describe('ZeRO stage: 1 optimizer, 2 gradients, 3 weights sharded over dp.'),
+    sequenceParallel: searched(layoutShape.sequenceParallel).describe('Norms and dropouts sharded along the sequence.'),
+  },
+  'a mapping of axes',
+);
+
+const tokens = whole(1);
+export const workloadShape = { sequence: tokens, globalBatch: tokens, tokens: count };
+const workload = closed(
+  {
+    kind: z.literal('pretrain', { error: 'pretrain, the only kind this version has' }).default('pretrain'),
+    sequence: workloadShape.sequence.describe('Tokens a sequence.'),
+    globalBatch: workloadShape.globalBatch.describe('Sequences a step.'),
+    tokens: workloadShape.tokens
+      .optional()
+      .transform((given) => given ?? null)
+      .describe('Tokens of the whole run. Absent: only the step is asked about.'),
+  },
+  'a mapping of sequence, globalBatch and tokens',
+);
+
+const recomputeWanted = 'none, selective, full, {full: layers} or {selective: [modules]}';
+const recompute = z
+  .union(
+    [
+      z.enum(['none', 'selective', 'full'], { error: recomputeWanted }),
+      closed(
+        {
+          full: whole(1).optional().describe('Layers of each model chunk.'),
+          selective: z
+            .array(oneOf(RECOMPUTE_MODULES), { error: `a list of ${RECOMPUTE_MODULES.join(', ')}` })
+            .min(1, { error: `a list of at least one of ${RECOMPUTE_MODULES.join(', ')}` })
+            .optional(),
+        },
+        recomputeWanted,
+      ).refine(({ full, selective }) => (full === undefined) !== (selective === undefined), {
+        error: 'exactly one of full and selective is wanted',
+        when: ({ issues }) => issues.length === 0,
+      }),
+    ],
+    { error: recomputeWanted },
+  )
+  .transform((written): Recompute => {
+    if (written === 'none') return { kind: 'none' };
+    if (written === 'full') return { kind: 'full', layers: 'all' };
+    if (written === 'selective') return { kind: 'selective', modules: ['core_attn'] };
+    if (written.selective !== undefined) return { kind: 'selective', modules: written.selective };
+    return { kind: 'full', layers: written.full ?? 'all' };
+  });
+
+const memory = closed(
+  {
+    offload: z.literal('none', { error: 'none, the only value this version has' }).optional(),
+    margin: share
+      .refine((margin) => margin < 1, { error: 'the margin leaves no memory at all; wanted less than 1' })
+      .prefault('5%')
+      .describe("Share of the card's memory that a plan leaves free: the winner of many estimates is biased upwards."),
+  },
+  'a mapping of offload and margin',
+);
+
+const software = closed(
+  {
+    attention: oneOf(['flash', 'unfused']).default('flash'),
+    overlap: flag.default(true).describe('Gradient and parameter traffic travels beside compute.'),
+    frameworkMemory: figure(size)
+      .optional()
+      .transform((given) => given ?? FRAMEWORK_MEMORY)
+      .describe('Held by the framework on every card. Absent: 3GiB.'),
+    allocatorOverhead: figure(share)
+      .optional()
+      .transform((given) => given ?? ALLOCATOR_OVERHEAD)
+      .describe('Share of the allocated bytes lost by the allocator. Absent: 3%.'),
+  },
+  'a mapping of attention, overlap, frameworkMemory and allocatorOverhead',
+);
+
+export const devicesAxis = axis(whole(1), size1);
+export const precisionAxis = axis(oneOf(PRECISIONS), `one of ${PRECISIONS.join(', ')}`);
+export const recomputeAxis = axis(recompute, recomputeWanted);
+
+const shape = {
+  devices: devicesAxis.describe('How many cards: a number, or a list to compare.'),
+  workload,
+  layout: layout.prefault({}).describe('What is absent is searched.'),
+  precision: precisionAxis.prefault('bf16'),
+  recompute: searched(recomputeAxis).describe('Absent: none, selective and full are searched.'),
+  memory: memory.prefault({}),
+  software: software.prefault({}),
+  seed: whole(0).default(1),
+};
+
+/** As it is parsed: the model and the cluster are read first, since they may stand in other files. */
+export const scenarioSchema = closed({ model: z.unknown(), cluster: z.unknown(), ...shape }, 'a scenario');
+
+/** Changes to a named entry may go to any depth, so only their first level is checked in the editor. */
+const changesTo = (shape: z.ZodRawShape): z.ZodType =>
+  closed({ base: words, ...Object.fromEntries(Object.keys(shape).map((key) => [key, z.unknown().optional()])) });
+
+export const publishedModelSchema = z.union([modelSchema, changesTo(modelSchema.shape)]);
+export const publishedClusterSchema = z.union([clusterSchema, changesTo(clusterSchema.shape)]);
+
+/** As it is published for editors. */
+export const publishedSchema = closed({
+  model: z.union([words, closed({ hf: words }), publishedModelSchema]),
+  cluster: z.union([words, publishedClusterSchema]),
+  ...shape,
+});

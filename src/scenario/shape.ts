@@ -1,0 +1,83 @@
+/**
+ * The building stones of the schemas. One convention holds for all of them: the message of a schema is what was wanted,
+ * as a noun phrase (`a whole number of at least 1`), or the known keys of a mapping; `issues.ts` makes sentences of it.
+ */
+import { z } from 'zod';
+import type { Reading } from '../units/parse.ts';
+import {
+  parseBandwidth,
+  parseBytes,
+  parseCount,
+  parseDollarsPerHour,
+  parseFlopsPerSecond,
+  parseRatio,
+  parseSeconds,
+  parseWatts,
+} from '../units/parse.ts';
+import type { Figure } from './cluster.ts';
+import { PROVENANCES } from './cluster.ts';
+
+/** A mapping that accepts these keys and no others. */
+export const closed = <Shape extends z.ZodRawShape>(
+  shape: Shape,
+  wanted = 'a mapping',
+): z.ZodObject<Shape, z.core.$strict> =>
+  z.strictObject(shape, {
+    error: ({ code }) => (code === 'unrecognized_keys' ? Object.keys(shape).join(', ') : wanted),
+  });
+
+export const oneOf = <const Names extends readonly string[]>(
+  names: Names,
+): z.ZodEnum<{ [Name in Names[number]]: Name }> => z.enum(names, { error: `one of ${names.join(', ')}` });
+
+export const flag = z.boolean({ error: 'true or false' });
+export const words = z.string({ error: 'a text' }).min(1, { error: 'a text' });
+
+/** A whole number from `min` up. */
+export const whole = (min: number): z.ZodNumber => {
+  const error = `a whole number of at least ${min}`;
+  return z.int({ error }).min(min, { error });
+};
+
+/** One value, or a list of values to try: always a list afterwards. */
+export const axis = <Value extends z.ZodType>(value: Value, wanted: string) =>
+  z
+    .union([value, z.array(value).min(1, { error: `${wanted}, or a list of at least one such value` })], {
+      error: `${wanted}, or a list of such values`,
+    })
+    .transform((given): readonly z.output<Value>[] => (Array.isArray(given) ? given : [given as z.output<Value>]));
+
+const quantity = <Value>(parse: (text: string | number) => Reading<Value>, examples: readonly (string | number)[]) =>
+  z
+    .union([z.string(), z.number()], { error: `a quantity such as ${examples[0]}` })
+    .transform((text, context): Value => {
+      const reading = parse(text);
+      if (reading.kind === 'value') return reading.value;
+      context.addIssue({ code: 'custom', message: reading.message, params: { suggestion: reading.suggestion } });
+      return z.NEVER;
+    })
+    .meta({ examples: [...examples] });
+
+export const size = quantity(parseBytes, ['80GiB', '512GB']);
+export const bandwidth = quantity(parseBandwidth, ['450GB/s', '400Gbps']);
+export const speed = quantity(parseFlopsPerSecond, ['989TFLOPS']);
+export const duration = quantity(parseSeconds, ['2us']);
+export const hourlyPrice = quantity(parseDollarsPerHour, ['$2.50/h']);
+export const power = quantity(parseWatts, ['700W', '120kW']);
+export const share = quantity(parseRatio, ['80%', 0.8]);
+export const count = quantity(parseCount, ['300B', '15T', 1000]);
+
+/** Where a bare figure comes from, as far as anyone knows. */
+export const GIVEN = { from: 'assumed', source: 'given in the scenario' } as const;
+
+/** A number with its origin; written bare it is assumed. */
+export const figure = <Value extends number, Input>(value: z.ZodType<Value, Input>) =>
+  z.union(
+    [
+      value.transform((bare): Figure<Value> => ({ value: bare, ...GIVEN })),
+      closed({ value, from: oneOf(PROVENANCES), source: words }, 'a figure'),
+    ],
+    { error: 'a quantity, or a mapping of value, from and source' },
+  );
+
+export const wholeFigure = figure(whole(1));

@@ -1,0 +1,124 @@
+/** YAML read into plain values that remember where each of them stands, so that a complaint can point at it. */
+import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
+import type { Document, YAMLMap, YAMLSeq } from 'yaml';
+import type { Complaint, Place } from './complaint.ts';
+
+/** A text and the name that complaints call it by. */
+export interface Source {
+  readonly file: string;
+  readonly text: string;
+}
+
+export interface Tree {
+  readonly value: unknown;
+  /** Where the value begins. */
+  readonly at: Place;
+  /** Where its key begins; the value itself for the root and for items of a list. */
+  readonly key: Place;
+  /** The keys that lead here in its own file. */
+  readonly path: string;
+  /** The entries of a mapping, or the items of a list by their index; empty for anything else. */
+  readonly children: ReadonlyMap<string, Tree>;
+}
+
+/** `tree` is null when the text could not be made sense of; the complaints then say why. */
+export interface Reading {
+  readonly tree: Tree | null;
+  readonly complaints: readonly Complaint[];
+}
+
+export const readTree = (source: Source): Reading => {
+  const lines = new LineCounter();
+  const document = parseDocument(source.text, { lineCounter: lines, prettyErrors: false });
+  const scribe: Scribe = {
+    complaints: [],
+    isLost: false,
+    placeAt: (offset) => {
+      const { line, col } = lines.linePos(Math.min(offset, source.text.length));
+      return { file: source.file, line, column: col };
+    },
+  };
+  for (const { code, pos, message } of document.errors) {
+    if (code === 'DUPLICATE_KEY') complain(scribe, pos[0], 'this key is written twice');
+    else giveUp(scribe, pos[0], message);
+  }
+  const tree = readRoot(document, scribe);
+  return { tree: scribe.isLost ? null : tree, complaints: scribe.complaints };
+};
+
+/** `base` with what `over` states in its stead, key by key; every part keeps the place it was written at. */
+export const overlay = (base: Tree, over: Tree): Tree => {
+  if (!isRecord(over)) return base.children.has('bandwidth') ? withChild(base, 'bandwidth', over) : over;
+  if (!isRecord(base) || over.children.has('value')) return over;
+  const children = new Map(base.children);
+  for (const [key, child] of over.children) {
+    const below = children.get(key);
+    children.set(key, below === undefined ? child : overlay(below, child));
+  }
+  return recordOf(over, children);
+};
+
+export const withoutChild = (tree: Tree, key: string): Tree =>
+  recordOf(tree, new Map([...tree.children].filter(([name]) => name !== key)));
+
+/** The tree at the end of `path`, or the nearest one above it that was written. */
+export const nearestAt = (tree: Tree, path: readonly PropertyKey[]): Tree => {
+  const [first, ...rest] = path;
+  const child = first === undefined ? undefined : tree.children.get(String(first));
+  return child === undefined ? tree : nearestAt(child, rest);
+};
+
+export const isRecord = ({ value }: Tree): boolean =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const withChild = (tree: Tree, key: string, child: Tree): Tree =>
+  recordOf(tree, new Map(tree.children).set(key, child));
+const recordOf = (tree: Tree, children: ReadonlyMap<string, Tree>): Tree => ({
+  ...tree,
+  children,
+  value: Object.fromEntries([...children].map(([name, child]) => [name, child.value])),
+});
+
+/** What the readers of nodes share: where an offset is, the complaints so far, and whether the text still makes sense. */
+interface Scribe {
+  readonly complaints: Complaint[];
+  isLost: boolean;
+  readonly placeAt: (offset: number) => Place;
+}
+const complain = (scribe: Scribe, offset: number, message: string): void => {
+  scribe.complaints.push({ ...scribe.placeAt(offset), path: '', message, suggestion: null });
+};
+const giveUp = (scribe: Scribe, offset: number, message: string): void => {
+  complain(scribe, offset, message);
+  scribe.isLost = true;
+};
+
+const readRoot = (document: Document.Parsed, scribe: Scribe): Tree =>
+  readNode(document.contents, { path: '', key: scribe.placeAt(document.contents?.range[0] ?? 0) }, scribe);
+
+/** `key` is where to point when the node itself stands nowhere: a key without a value. */
+const readNode = (node: unknown, { path, key }: { path: string; key: Place }, scribe: Scribe): Tree => {
+  const start = isNode(node) ? node.range?.[0] : undefined;
+  const leaf = { at: start === undefined ? key : scribe.placeAt(start), key, path, children: new Map<string, Tree>() };
+  if (isMap(node)) return recordOf({ ...leaf, value: {} }, new Map(readPairs(node, path, scribe)));
+  if (isSeq(node)) {
+    const children = new Map(readItems(node, path, scribe));
+    return { ...leaf, children, value: [...children.values()].map((child) => child.value) };
+  }
+  if (isAlias(node)) giveUp(scribe, start ?? 0, `*${node.source} is an alias; write the value itself`);
+  return { ...leaf, value: isScalar(node) ? node.value : null };
+};
+
+const readPairs = (map: YAMLMap, path: string, scribe: Scribe): [string, Tree][] =>
+  map.items.map((pair) => {
+    const start = isNode(pair.key) ? (pair.key.range?.[0] ?? 0) : 0;
+    if (!isScalar(pair.key)) giveUp(scribe, start, 'a key must be a plain word');
+    const name = isScalar(pair.key) ? String(pair.key.value) : '?';
+    const key = scribe.placeAt(start);
+    return [name, readNode(pair.value, { path: path === '' ? name : `${path}.${name}`, key }, scribe)];
+  });
+const readItems = (list: YAMLSeq, path: string, scribe: Scribe): [string, Tree][] =>
+  list.items.map((item, index) => {
+    const key = scribe.placeAt(isNode(item) ? (item.range?.[0] ?? 0) : 0);
+    return [String(index), readNode(item, { path: `${path}.${index}`, key }, scribe)];
+  });

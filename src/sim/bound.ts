@@ -1,0 +1,121 @@
+/**
+ * The bound rung: closed forms over passes that were each run once. The step is never shorter than the bound, and the
+ * peak of memory is exact.
+ */
+import type { DeviceContext } from '../actors/device-context.ts';
+import { crossingBytes } from '../actors/pipeline-link.ts';
+import { microbatchesToPeak, scheduleOf } from '../actors/schedules/schedule.ts';
+import { chunkOf, microbatchOf, passOf } from '../actors/schedules/slot.ts';
+import { groupShape } from '../collectives/group-shape.ts';
+import { pointToPointTime } from '../collectives/point-to-point.ts';
+import type { Moment } from '../effects/effect.ts';
+import type { Job } from '../scenario/job.ts';
+import type { Instant } from '../units/quantity.ts';
+import { between, instantZero, later, seconds } from '../units/quantity.ts';
+import type { Evaluation } from './evaluation.ts';
+import { representatives } from './folded.ts';
+import { Ledger } from './ledger.ts';
+import type { Machine } from './machine.ts';
+import { machineOf } from './machine.ts';
+import { Meter } from './meter.ts';
+import type { ProfileCache } from './profile.ts';
+import { profilesFor } from './profile.ts';
+import type { Passes, Piece, StageAlone } from './stage-alone.ts';
+import { stageAlone } from './stage-alone.ts';
+import type { StageCount } from './stage-report.ts';
+import { evaluationOf } from './stage-report.ts';
+
+/** Nanoseconds that a pass takes at least, whichever microbatch it is of. */
+const least = ({ first, middle, last }: Passes): number =>
+  Math.min(first.nanoseconds, middle.nanoseconds, last.nanoseconds);
+
+interface Timed {
+  readonly context: DeviceContext;
+  readonly alone: StageAlone;
+}
+
+/**
+ * With F_j and B_j the passes of stage j's first chunk, x a message's way to the next stage, m microbatches and a stage's
+ * work W_s = m sum over its chunks of (F + B), the step is no shorter than the longest over the stages s of
+ *
+ *     sum_{j<s} (F_j + x)  +  W_s  +  max(tail_s, sum_{j<s} (B_j + x) + tail_0):
+ *
+ * nothing reaches stage s before the stages in front have passed the first microbatch on, and its last pass backward is
+ * of its first chunk, which they must then run too. A tail is what a stage still has to do after its last pass.
+ */
+const stepBound = (stages: readonly Timed[], hop: number): number => {
+  let way = 0;
+  let longest = 0;
+  const tail = stages[0]!.alone.tail.nanoseconds;
+  let back = 0;
+  for (const { context, alone } of stages) {
+    const work = context.microbatches * passesTotal(alone);
+    longest = Math.max(longest, way + work + Math.max(alone.tail.nanoseconds, back + tail));
+    way += least(alone.forward[0]!) + hop;
+    back += least(alone.backward[0]!) + hop;
+  }
+  return longest;
+};
+
+/** One microbatch through all chunks of the stage, forward and backward. */
+const passesTotal = ({ forward, backward }: StageAlone): number =>
+  [...forward, ...backward].reduce((total, passes) => total + least(passes), 0);
+
+const hopTime = (context: DeviceContext, { links, scaleUpDomain }: Machine): number => {
+  const { tp, dp, pp } = context.job.layout;
+  const isNear = pp * tp * dp <= scaleUpDomain;
+  return later(instantZero, pointToPointTime(crossingBytes(context), isNear ? links.scaleUp : links.nic));
+};
+
+/** The largest sum of what is held and what a pass takes on top, over the stage's list of passes. */
+const peakOf = ({ context, alone }: Timed): Pick<StageCount, 'memory' | 'moment'> => {
+  const { pp, vp, schedule } = context.job.layout;
+  const pipeline = { stages: pp, microbatches: context.microbatches, chunks: vp };
+  // Two more, so that neither the first nor the last, which differ from the rest, stand in for those at the peak.
+  const microbatches = Math.min(context.microbatches, microbatchesToPeak(schedule, pipeline) + 2);
+  const ledger = new Ledger();
+  ledger.replay(alone.placed.memory);
+  ledger.replay(alone.ahead.memory);
+  for (const slot of scheduleOf(schedule)({ ...pipeline, microbatches, stage: context.place.stage })) {
+    const moment: Moment = { pass: passOf(slot), microbatch: microbatchOf(slot), chunk: chunkOf(slot) };
+    const passes = alone[moment.pass][moment.chunk]!;
+    ledger.enter(moment);
+    ledger.replay(pieceOf(passes, moment.microbatch, microbatches).memory);
+  }
+  ledger.replay(alone.tail.memory);
+  return { memory: ledger.delta, moment: ledger.peakMoment };
+};
+const pieceOf = ({ first, middle, last }: Passes, microbatch: number, microbatches: number): Piece =>
+  microbatch === 0 ? first : microbatch === microbatches - 1 ? last : middle;
+
+/** What the stage does in a step, counted from its passes. */
+const meterOf = ({ context, alone }: Timed): Meter => {
+  const meter = new Meter();
+  for (const passes of [...alone.forward, ...alone.backward]) meter.add(passes.middle.meter, context.microbatches);
+  meter.add(alone.ahead.meter);
+  meter.add(alone.tail.meter);
+  return meter;
+};
+
+export const bound = (job: Job, cache: ProfileCache = new Map()): Evaluation => {
+  const machine = machineOf(job);
+  const known = new Map<string, StageAlone>();
+  const stages = representatives(job).map((context): Timed => {
+    const { domain } = groupShape(context.layer.group, machine.scaleUpDomain);
+    const data = groupShape(context.dataGroup, machine.scaleUpDomain);
+    const key = JSON.stringify([domain, data, context.chunks.map(({ position: _, ...chunk }) => chunk)]);
+    const alone = known.get(key) ?? stageAlone(context, machine, profilesFor(cache, job, domain));
+    known.set(key, alone);
+    return { context, alone };
+  });
+  const end = stepBound(stages, hopTime(stages[0]!.context, machine)) as Instant;
+  return evaluationOf(job, { fidelity: 'bound', end, stages: stages.map((stage) => counted(stage, end)) });
+};
+
+/** The time that no term accounts for is waited. */
+const counted = (stage: Timed, end: Instant): StageCount => {
+  const meter = meterOf(stage);
+  const at = Math.min(end, meter.spent) as Instant;
+  const drained = between(instantZero, end);
+  return { context: stage.context, at, meter, ...peakOf(stage), filledAt: seconds(0), drainsAt: drained };
+};

@@ -1,0 +1,63 @@
+/** A cluster flattened for pricing: plain rates of one device and its links. */
+import { linksOf } from '../actors/device-context.ts';
+import type { Links } from '../collectives/link-rate.ts';
+import type { Dtype } from '../kernels/dtype.ts';
+import type { MatrixDtype } from '../scenario/cluster.ts';
+import type { Job } from '../scenario/job.ts';
+import type { BytesPerSecond, FlopsPerSecond, Seconds } from '../units/quantity.ts';
+import { bytesPerSecond, flopsPerSecond, times } from '../units/quantity.ts';
+
+export interface Machine {
+  /** Matrix rate of large multiplications, by operand format. */
+  readonly matrixRate: Readonly<Partial<Record<Dtype, FlopsPerSecond>>>;
+  /** Achieved device memory bandwidth. */
+  readonly memoryRate: BytesPerSecond;
+  readonly multiprocessors: number;
+  readonly launch: Seconds;
+  readonly links: Links;
+  /** Achieved between a device and its host, and the time to start a copy. */
+  readonly hostRate: BytesPerSecond;
+  readonly hostLatency: Seconds;
+  /** Devices that reach each other over the scale-up links. */
+  readonly scaleUpDomain: number;
+  readonly storageRate: BytesPerSecond;
+}
+
+/** The peak that a card multiplies a format at when its table does not name it: the next wider one it has. */
+const WIDER: Readonly<Record<MatrixDtype, readonly MatrixDtype[]>> = {
+  fp4: ['fp4', 'fp8', 'bf16', 'fp16'],
+  fp8: ['fp8', 'bf16', 'fp16'],
+  bf16: ['bf16', 'fp16'],
+  fp16: ['fp16', 'bf16'],
+  tf32: ['tf32', 'fp32', 'bf16'],
+  fp32: ['fp32', 'tf32', 'bf16'],
+};
+
+/** The format whose peak a multiplication in `dtype` runs at, and that peak. */
+export const peakOf = (
+  { cluster }: Pick<Job, 'cluster'>,
+  dtype: MatrixDtype,
+): { readonly dtype: MatrixDtype; readonly rate: FlopsPerSecond } => {
+  for (const candidate of WIDER[dtype]) {
+    const peak = cluster.accelerator.peak[candidate];
+    if (peak !== undefined) return { dtype: candidate, rate: peak.value };
+  }
+  throw new RangeError(`${cluster.accelerator.name} has no peak for ${dtype} or anything wider`);
+};
+
+export const machineOf = (job: Job): Machine => {
+  const { accelerator, pcie, scaleUpDomain, ssd } = job.cluster;
+  const rate = (dtype: MatrixDtype): FlopsPerSecond =>
+    flopsPerSecond(times(peakOf(job, dtype).rate, accelerator.matrixEfficiency.value));
+  return {
+    matrixRate: { fp32: rate('fp32'), fp16: rate('fp16'), bf16: rate('bf16'), fp8: rate('fp8'), fp4: rate('fp4') },
+    memoryRate: bytesPerSecond(accelerator.memoryBandwidth.value * accelerator.memoryEfficiency.value),
+    multiprocessors: accelerator.multiprocessors.value,
+    launch: accelerator.launch.value,
+    links: linksOf(job),
+    hostRate: bytesPerSecond(pcie.bandwidth.value * pcie.efficiency.value),
+    hostLatency: pcie.latency.value,
+    scaleUpDomain,
+    storageRate: ssd.bandwidth.value,
+  };
+};

@@ -1,0 +1,270 @@
+/**
+ * Answers effects with virtual time, event by event: every operation, every message of every collective, every lane.
+ * The oracle of the other rungs, for worlds of up to 16 ranks.
+ */
+import { messageProgram } from '../collectives/collective.ts';
+import { pushTime } from '../collectives/link-rate.ts';
+import type { Compute, Handlers, Mark, Receive, ReceiveAny, Section, Send } from '../effects/effect.ts';
+import { blocked, Descend } from '../effects/effect.ts';
+import type { Program, World } from '../effects/program.ts';
+import { Strand } from '../effects/program.ts';
+import { sizeOf } from '../effects/tensor.ts';
+import type { Trace, TraceEntry } from '../effects/trace.ts';
+import { costOf } from '../kernels/op.ts';
+import type { Rank } from '../units/identity.ts';
+import { blockId } from '../units/identity.ts';
+import type { Bytes, Instant, Seconds } from '../units/quantity.ts';
+import { instantZero, latest, later, plus, times, transferTime } from '../units/quantity.ts';
+import { Agenda } from './agenda.ts';
+import { Draws } from './draws.ts';
+import type { Term } from './evaluation.ts';
+import { LedgerTape } from './ledger-tape.ts';
+import { Lifecycles } from './lifecycles.ts';
+import type { Machine } from './machine.ts';
+import { Mailbox } from './mailbox.ts';
+import { Meter } from './meter.ts';
+import { opTime } from './op-time.ts';
+import { TERM_OF_AXIS, termOfOp } from './terms.ts';
+
+/** What a strand carries: its own time is when it last went on. */
+export interface Path {
+  at: Instant;
+  readonly tape: LedgerTape;
+  readonly meter: Meter;
+  readonly parent: Strand<Path> | null;
+  override: Term | null;
+  cause: Term;
+  readonly marks: Map<string, Instant>;
+}
+
+/** Something that happens to a card in the middle of a step. */
+export interface Incident {
+  readonly at: Instant;
+  readonly rank: Rank;
+  readonly event: 'degrade' | 'fail';
+}
+/** What happens to cards, and what it costs them: how many times longer a slow card takes, how long a new one. */
+export interface Conditions {
+  readonly incidents: readonly Incident[];
+  readonly slowdown: number;
+  readonly restart: Seconds;
+}
+
+const path = (at: Instant, parent: Strand<Path> | null): Path => ({
+  at,
+  tape: new LedgerTape(),
+  meter: new Meter(),
+  parent,
+  override: parent?.state.override ?? null,
+  cause: 'bubble',
+  marks: new Map(),
+});
+
+export class MessageWorld implements World<Path> {
+  readonly #machine: Machine;
+  readonly #slowdown: number;
+  readonly #agenda = new Agenda();
+  readonly #mailbox = new Mailbox<Path>();
+  readonly #chooser = new Map<Strand<Path>, ReceiveAny>();
+  readonly #lanes = new Map<string, Instant>();
+  readonly #lifecycles: Lifecycles;
+  readonly #draws: Draws;
+  readonly #trace: TraceEntry[] = [];
+  #now: Instant = instantZero;
+  #blocks = 0;
+
+  constructor(machine: Machine, { seed, conditions }: { seed: number; conditions: Conditions }) {
+    this.#machine = machine;
+    this.#slowdown = conditions.slowdown;
+    this.#draws = new Draws(seed);
+    this.#lifecycles = new Lifecycles({
+      restart: conditions.restart,
+      now: () => this.#now,
+      after: (delay, act) => this.#agenda.add(later(this.#now, delay), act),
+      onPassage: (passage) => this.#trace.push(passage),
+    });
+    for (const { at, rank, event } of conditions.incidents)
+      this.#agenda.add(at, () => this.#lifecycles.befall(rank, event));
+  }
+
+  readonly handlers: Handlers<Path> = {
+    compute: (strand, effect) => this.#compute(strand, effect),
+    send: (strand, effect) => this.#send(strand, effect),
+    receive: (strand, effect) => this.#receive(strand, effect),
+    receiveAny: (strand, effect) => this.#receiveAny(strand, effect),
+    allocate: ({ state }, { size, purpose }) => {
+      state.tape.add(purpose, size);
+      return { id: blockId(this.#blocks++), size, purpose, values: null };
+    },
+    release: ({ state }, { block }) => state.tape.add(block.purpose, -block.size),
+    load: (strand, { into }) => this.#copy(strand, 'load', sizeOf(into)),
+    store: (strand, { size }) =>
+      this.#occupy(strand, 'storage', {
+        name: 'store',
+        term: 'input',
+        duration: transferTime(size, this.#machine.storageRate),
+      }),
+    move: (strand, { block }) => this.#copy(strand, 'move', block.size),
+    draw: (_, { stream }) => this.#draws.next(stream),
+    sleep: (strand, { delay }) => this.#resumeAt(strand, later(this.#now, delay), 'bubble'),
+    now: () => this.#now,
+    mark: (strand, effect) => this.#mark(strand, effect),
+    collective: ({ rank }, effect) => new Descend(messageProgram(effect, rank)),
+    section: (strand, effect) => this.#section(strand, effect),
+  };
+
+  fork(parent: Strand<Path>): Path {
+    const child = path(this.#now, parent);
+    parent.state.tape.fork(child.tape);
+    return child;
+  }
+  join({ state }: Strand<Path>, child: Strand<Path>): void {
+    this.#goOn(state, child.state.cause);
+    if (child.state.parent?.state === state) state.tape.join(child.state.tape);
+  }
+  end({ state }: Strand<Path>): void {
+    state.parent?.state.meter.addWork(state.meter);
+  }
+
+  /** Runs the programs side by side until nothing is left to happen. */
+  run(programs: readonly { rank: Rank; program: Program<unknown> }[]): readonly Strand<Path>[] {
+    const strands = programs.map(({ rank, program }) => new Strand(this, rank, path(instantZero, null), program));
+    for (const strand of strands) strand.resume(undefined);
+    for (let event = this.#agenda.take(); event !== null; event = this.#agenda.take()) {
+      this.#now = event.at;
+      event.act();
+    }
+    const stuck = strands.filter(({ outcome }) => outcome === null).map(({ rank }) => rank);
+    if (stuck.length > 0) throw new Error(`deadlock: ranks ${stuck.join(', ')} wait, and nothing is left to happen`);
+    return strands;
+  }
+
+  get trace(): Trace {
+    return this.#trace;
+  }
+
+  #compute(strand: Strand<Path>, { op }: Compute): void | typeof blocked {
+    const { state, rank } = strand;
+    state.meter.execute(costOf(op).flops);
+    const duration = opTime(op, this.#machine);
+    if (duration === 0) return;
+    const work = { name: op.kind, term: state.override ?? termOfOp(op), duration };
+    return this.#lifecycles.whenAble(rank, this.#slowdown, (speed) =>
+      this.#occupy(strand, 'compute', speed === 1 ? work : { ...work, duration: times(duration, 1 / speed) }),
+    );
+  }
+
+  #copy(strand: Strand<Path>, name: string, size: Bytes): typeof blocked {
+    const { hostLatency, hostRate } = this.#machine;
+    return this.#occupy(strand, 'pcie', {
+      name,
+      term: 'input',
+      duration: plus(hostLatency, transferTime(size, hostRate)),
+    });
+  }
+
+  /** Keeps a lane of the rank busy, behind what it is already busy with, and resumes the strand when that is done. */
+  #occupy(
+    strand: Strand<Path>,
+    lane: string,
+    { name, term, duration }: { name: string; term: Term; duration: Seconds },
+  ): typeof blocked {
+    const { start, end } = this.#reserve(strand.rank, lane, duration);
+    this.#trace.push({ kind: 'span', rank: strand.rank, lane, name, start, end });
+    return this.#resumeAt(strand, end, term);
+  }
+
+  #reserve(rank: Rank, lane: string, duration: Seconds): { start: Instant; end: Instant } {
+    const name = `${rank} ${lane}`;
+    const start = latest(this.#now, this.#lanes.get(name) ?? instantZero);
+    const end = later(start, duration);
+    this.#lanes.set(name, end);
+    return { start, end };
+  }
+
+  #resumeAt(strand: Strand<Path>, instant: Instant, term: Term): typeof blocked {
+    this.#agenda.add(instant, () => this.#resume(strand, undefined, term));
+    return blocked;
+  }
+  #resume(strand: Strand<Path>, answer: unknown, term: Term): void {
+    this.#goOn(strand.state, term);
+    strand.resume(answer);
+  }
+  /** The strand goes on now; since it last did, its time went to `term`. */
+  #goOn(state: Path, term: Term): void {
+    if (this.#now === state.at) return;
+    state.meter.spend(term, this.#now - state.at);
+    state.at = this.#now;
+    state.cause = term;
+  }
+
+  #send({ rank, state }: Strand<Path>, { to, axis, tag, tensor }: Send): void {
+    const { links, scaleUpDomain } = this.#machine;
+    const isNear = Math.floor(rank / scaleUpDomain) === Math.floor(to / scaleUpDomain);
+    const link = isNear ? links.scaleUp : links.nic;
+    const size = sizeOf(tensor);
+    const { end } = this.#reserve(rank, `${isNear ? 'scale-up' : 'nic'} ${axis}`, pushTime(size, link));
+    const arrived = later(end, link.latency);
+    state.meter.send(axis, size);
+    this.#trace.push({ kind: 'message', from: rank, to, axis, tag, size, sent: this.#now, arrived });
+    this.#agenda.add(arrived, () => this.#deliver(rank, to, tag, arrived));
+  }
+
+  #deliver(from: Rank, to: Rank, tag: number, arrived: Instant): void {
+    const reader = this.#mailbox.put({ from, to, tag }, arrived);
+    if (reader !== null) return this.#resume(reader, undefined, reader.state.cause);
+    for (const [strand, effect] of this.#chooser)
+      if (strand.rank === to && effect.tag === tag && effect.from.includes(from)) {
+        this.#chooser.delete(strand);
+        const answer = this.#receiveAny(strand, effect);
+        if (answer !== blocked) this.#resume(strand, answer, TERM_OF_AXIS[effect.axis]);
+        return;
+      }
+  }
+
+  #receive(strand: Strand<Path>, { from, axis, tag, into }: Receive): void | typeof blocked {
+    const { rank, state } = strand;
+    const arrival = this.#mailbox.take({ from, to: rank, tag }, strand);
+    if (arrival === null) state.cause = TERM_OF_AXIS[axis];
+    this.#trace.push({
+      kind: 'receipt',
+      from,
+      to: rank,
+      axis,
+      tag,
+      size: sizeOf(into),
+      at: this.#now,
+    });
+    return arrival === null ? blocked : undefined;
+  }
+
+  #receiveAny(strand: Strand<Path>, effect: ReceiveAny): Rank | typeof blocked {
+    const { tag } = effect;
+    const from = effect.from.find((sender) => this.#mailbox.holds({ from: sender, to: strand.rank, tag }));
+    if (from === undefined) {
+      this.#chooser.set(strand, effect);
+      return blocked;
+    }
+    this.#receive(strand, { kind: 'receive', from, axis: effect.axis, tag, into: effect.into });
+    return from;
+  }
+
+  #mark({ rank, state }: Strand<Path>, { subject, event }: Mark): void {
+    this.#lifecycles.mark(rank, subject, event);
+    if (subject === 'stage') state.marks.set(event, this.#now);
+  }
+
+  #section({ state }: Strand<Path>, { program, term, moment }: Section): Descend {
+    if (moment !== null) state.tape.enter(moment);
+    return new Descend(term === null ? program() : within(state, term, program()));
+  }
+}
+
+/** Runs the program with everything it computes counted for `term`. */
+function* within(state: Path, term: Term, program: Program<unknown>): Program<unknown> {
+  const outer = state.override;
+  state.override = term;
+  const result = yield* program;
+  state.override = outer;
+  return result;
+}

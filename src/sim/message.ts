@@ -1,0 +1,54 @@
+/** The message rung: every rank of a small world with every operation and every message. */
+import { cast } from '../actors/cast.ts';
+import { supervisorOf } from '../actors/device.ts';
+import { deviceContext } from '../actors/device-context.ts';
+import type { Strand } from '../effects/program.ts';
+import type { Trace } from '../effects/trace.ts';
+import type { Job } from '../scenario/job.ts';
+import { rank } from '../units/identity.ts';
+import type { Instant } from '../units/quantity.ts';
+import { between, instantZero, latest, seconds } from '../units/quantity.ts';
+import type { Evaluation } from './evaluation.ts';
+import { machineOf } from './machine.ts';
+import type { Conditions, Path } from './message-world.ts';
+import { MessageWorld } from './message-world.ts';
+import type { StageCount } from './stage-report.ts';
+import { evaluationOf } from './stage-report.ts';
+
+/** Ranks that the rung is meant for. */
+export const RANKS_MAX = 16;
+
+export const CALM: Conditions = { incidents: [], slowdown: 1, restart: seconds(0) };
+
+export interface MessageRun {
+  readonly evaluation: Evaluation;
+  readonly trace: Trace;
+  /** What every rank counted, in the order of the ranks. */
+  readonly reports: readonly StageCount[];
+}
+
+/** Runs one step of the job on all its ranks, and the job's supervisor beside them. */
+export const message = (job: Job, conditions: Conditions = CALM): MessageRun => {
+  const world = new MessageWorld(machineOf(job), { seed: job.seed, conditions });
+  const ranks = Array.from({ length: job.devices }, (_, index) => rank(index));
+  const programs = [...ranks, supervisorOf(job)].map((self) => ({ rank: self, program: cast(job, self) }));
+  const devices = world.run(programs).slice(0, job.devices);
+  const end = devices.reduce<Instant>((last, { state }) => latest(last, state.at), instantZero);
+  const reports = devices.map((strand) => counted(job, strand));
+  const perStage = job.layout.tp * job.layout.dp;
+  const firsts = reports.filter((_, index) => index % perStage === 0);
+  return { evaluation: evaluationOf(job, { fidelity: 'message', end, stages: firsts }), trace: world.trace, reports };
+};
+
+const counted = (job: Job, { rank: self, state }: Strand<Path>): StageCount => {
+  const ledger = state.tape.settle();
+  return {
+    context: deviceContext(job, self),
+    at: state.at,
+    meter: state.meter,
+    memory: ledger.delta,
+    moment: ledger.peakMoment,
+    filledAt: between(instantZero, state.marks.get('steady') ?? instantZero),
+    drainsAt: between(instantZero, state.marks.get('drain') ?? instantZero),
+  };
+};

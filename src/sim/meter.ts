@@ -1,0 +1,50 @@
+/** Counts what a rank does: time by term, FLOPs, bytes sent by axis. */
+import type { Axis } from '../effects/group.ts';
+import { AXES } from '../effects/group.ts';
+import type { Term } from './evaluation.ts';
+import { TERMS } from './evaluation.ts';
+
+const TERM_INDEX = Object.fromEntries(TERMS.map((term, index) => [term, index])) as Record<Term, number>;
+const AXIS_INDEX = Object.fromEntries(AXES.map((axis, index) => [axis, index])) as Record<Axis, number>;
+
+export class Meter {
+  /** Nanoseconds of the root strand by term. */
+  readonly #terms: number[] = TERMS.map(() => 0);
+  readonly #sent: number[] = AXES.map(() => 0);
+  #flops = 0;
+
+  spend(term: Term, nanoseconds: number): void {
+    this.#terms[TERM_INDEX[term]]! += nanoseconds;
+  }
+  send(axis: Axis, size: number): void {
+    this.#sent[AXIS_INDEX[axis]]! += size;
+  }
+  execute(flops: number): void {
+    this.#flops += flops;
+  }
+  /** Adds all that another meter counted, `times` over. */
+  add(other: Meter, times = 1): void {
+    for (let index = 0; index < this.#terms.length; index++) this.#terms[index]! += times * other.#terms[index]!;
+    for (let index = 0; index < this.#sent.length; index++) this.#sent[index]! += times * other.#sent[index]!;
+    this.#flops += times * other.#flops;
+  }
+  /** Adds what another meter counted, its time apart: that of a strand beside the root. */
+  addWork(other: Meter): void {
+    for (let index = 0; index < this.#sent.length; index++) this.#sent[index]! += other.#sent[index]!;
+    this.#flops += other.#flops;
+  }
+
+  /** Nanoseconds over all terms. */
+  get spent(): number {
+    return this.#terms.reduce((total, nanoseconds) => total + nanoseconds, 0);
+  }
+  get flops(): number {
+    return this.#flops;
+  }
+  spentOn(term: Term): number {
+    return this.#terms[TERM_INDEX[term]]!;
+  }
+  sentOn(axis: Axis): number {
+    return this.#sent[AXIS_INDEX[axis]]!;
+  }
+}

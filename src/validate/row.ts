@@ -1,0 +1,76 @@
+/** A measured row: what a source published of one run, with every field that it may leave open. */
+import { z } from 'zod';
+import { ZERO_STAGES } from '../scenario/job.ts';
+
+/** A field that a row may leave out or set to null: both read as null. */
+const open = <S extends z.ZodType>(schema: S) => schema.nullish().transform((value) => value ?? null);
+const count = z.int().positive();
+const amount = z.number().nonnegative();
+
+const MODEL = z.looseObject({
+  name: open(z.string()),
+  params_b: open(amount),
+  active_b: open(amount),
+  layers: open(count),
+  hidden: open(count),
+  heads: open(count),
+  kv_heads: open(count),
+  head_dim: open(count),
+  ffn: open(count),
+  gated: open(z.boolean()),
+  vocab: open(count),
+  seq: open(count),
+  act: open(z.string()),
+  pos: open(z.string()),
+  arch: open(z.string()),
+  tied_embeddings: open(z.boolean()),
+  moe: open(z.unknown()),
+  mla: open(z.unknown()),
+});
+
+const HARDWARE = z.looseObject({
+  gpu: open(z.string()),
+  gpus_per_node: open(count),
+  inter_gbps_per_gpu: open(amount),
+  nvlink_domain: open(count),
+});
+
+/** Fields that nobody reads pass through: sources keep adding new ones. */
+export const ROW = z.looseObject({
+  id: z.string(),
+  suite: open(z.string()),
+  group: open(z.string()),
+  tier: open(z.string()),
+  model: MODEL,
+  hw: HARDWARE,
+  gpus: open(count),
+  tp: open(count),
+  pp: open(count),
+  vp: open(count),
+  dp: open(count),
+  cp: open(count),
+  ep: open(count),
+  zero: open(z.literal(ZERO_STAGES)),
+  zero_group: open(z.union([z.string(), count])),
+  sp: open(z.boolean()),
+  gbs: open(count),
+  mbs: open(count),
+  n_microbatches: open(count),
+  recompute: open(z.string()),
+  precision: open(z.string()),
+  schedule: open(z.string()),
+  offload: open(z.string()),
+  framework: open(z.string()),
+  flops_convention: open(z.string()),
+  notes: open(z.string()),
+  assumed: open(z.array(z.string())),
+  measured: z.record(z.string(), z.unknown()),
+});
+
+export type Row = z.infer<typeof ROW>;
+
+/** The number that the row measured under that name; null when there is none. */
+export const measuredNumber = (row: Row, field: string): number | null => {
+  const value = row.measured[field];
+  return typeof value === 'number' && Number.isFinite(value) ? value : null;
+};

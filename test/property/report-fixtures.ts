@@ -1,0 +1,307 @@
+/** Plans of every shape, drawn at random but whole: terms add up to the step, blocks to the peak. */
+import fc from 'fast-check';
+import type { Arbitrary } from 'fast-check';
+import { PURPOSES } from '../../src/effects/tensor.ts';
+import type { Candidate, Infeasible, Neighbour, Plan, Verdict } from '../../src/plan/plan.ts';
+import { keyed } from '../../src/report/json.ts';
+import type { Cluster, Figure, Provenance, Ratio } from '../../src/scenario/cluster.ts';
+import type { Job } from '../../src/scenario/job.ts';
+import { PRECISIONS } from '../../src/scenario/job.ts';
+import type { Model } from '../../src/scenario/model.ts';
+import type { Scenario } from '../../src/scenario/scenario.ts';
+import type { StageReport } from '../../src/sim/evaluation.ts';
+import { TERMS } from '../../src/sim/evaluation.ts';
+import type { Joules, Quantity } from '../../src/units/quantity.ts';
+import {
+  bytes,
+  bytesPerSecond,
+  dollars,
+  dollarsPerHour,
+  flops,
+  flopsPerSecond,
+  seconds,
+  watts,
+} from '../../src/units/quantity.ts';
+
+const figure = <Q extends number>(value: Q, from: Provenance = 'datasheet'): Figure<Q> => ({
+  value,
+  from,
+  source: `the page that says ${value}`,
+});
+const ratio = (value: number): Ratio => value as Ratio;
+const link = (rate: number): Cluster['nic'] => ({
+  bandwidth: figure(bytesPerSecond(rate)),
+  efficiency: figure(ratio(0.8), 'measured'),
+  latency: figure(seconds(5e-6), 'assumed'),
+});
+
+export const cluster: Cluster = {
+  name: 'dgx-a100-80g',
+  accelerator: {
+    name: 'A100',
+    peak: { fp32: figure(flopsPerSecond(19.5e12)), bf16: figure(flopsPerSecond(312e12)) },
+    matrixEfficiency: figure(ratio(0.85), 'measured'),
+    memory: figure(bytes(80 * 2 ** 30)),
+    memoryBandwidth: figure(bytesPerSecond(2e12)),
+    memoryEfficiency: figure(ratio(0.85), 'assumed'),
+    multiprocessors: figure(108),
+    launch: figure(seconds(4.5e-6), 'assumed'),
+    power: figure(watts(400)),
+  },
+  devicesPerNode: 8,
+  scaleUpDomain: 8,
+  scaleUp: link(300e9),
+  nic: link(25e9),
+  rails: figure(8),
+  pcie: link(25e9),
+  hostMemory: figure(bytes(2 ** 40)),
+  hostMemoryBandwidth: figure(bytesPerSecond(2e11)),
+  ssd: { capacity: figure(bytes(2 ** 43)), bandwidth: figure(bytesPerSecond(6e9)) },
+  price: {
+    low: dollarsPerHour(1.2),
+    high: dollarsPerHour(4),
+    date: '2026-08',
+    region: 'us-east',
+    from: 'datasheet',
+    source: 'price lists',
+  },
+  hostPower: figure(watts(400), 'assumed'),
+  pue: figure(ratio(1.2), 'assumed'),
+  bestMfu: figure(ratio(0.563), 'measured'),
+};
+
+export const model: Model = {
+  name: 'gpt3-175b',
+  layers: 96,
+  hidden: 12288,
+  heads: 96,
+  kvHeads: 96,
+  headDim: 128,
+  ffn: 49152,
+  gated: false,
+  activation: 'gelu',
+  norm: 'layernorm',
+  parallelBlock: false,
+  position: 'learned',
+  positions: 2048,
+  vocabulary: 51200,
+  tied: true,
+  bias: { qkv: true, attentionOut: true, mlp: true, head: false },
+  embeddingNorm: false,
+  dropout: true,
+  source: 'Brown et al. 2020, table 2.1',
+};
+
+const software: Job['software'] = {
+  attention: 'flash',
+  overlap: true,
+  frameworkMemory: figure(bytes(3 * 2 ** 30), 'assumed'),
+  allocatorOverhead: figure(ratio(0.03), 'assumed'),
+};
+
+const powers = (largest: number): Arbitrary<number> => fc.nat(largest).map((exponent) => 2 ** exponent);
+
+const jobs: Arbitrary<Job> = fc
+  .record({
+    tp: powers(3),
+    pp: powers(4),
+    dp: powers(6),
+    microbatch: powers(3),
+    zero: fc.constantFrom(0 as const, 1 as const, 2 as const, 3 as const),
+    isInterleaved: fc.boolean(),
+    sequenceParallel: fc.boolean(),
+    precision: fc.constantFrom(...PRECISIONS),
+    recompute: fc.constantFrom<Job['recompute'][]>(
+      { kind: 'none' },
+      { kind: 'selective', modules: ['core_attn', 'layernorm', 'mlp_act'] },
+      { kind: 'full', layers: 'all' },
+      { kind: 'full', layers: 12 },
+    ),
+    hasTokens: fc.boolean(),
+  })
+  .map(({ tp, pp, dp, isInterleaved, precision, recompute, hasTokens, ...rest }) => ({
+    model,
+    cluster,
+    devices: tp * pp * dp,
+    workload: { kind: 'pretrain', sequence: 2048, globalBatch: 1536, tokens: hasTokens ? 300e9 : null },
+    layout: {
+      tp,
+      pp,
+      vp: isInterleaved ? 4 : 1,
+      dp,
+      microbatch: rest.microbatch,
+      schedule: isInterleaved ? 'interleaved' : '1f1b',
+      zero: rest.zero,
+      sequenceParallel: rest.sequenceParallel,
+    },
+    precision,
+    recompute,
+    software,
+    seed: 1,
+  }));
+
+const positive = fc.double({ min: 1e-6, max: 30, noNaN: true });
+
+const stage = (index: number): Arbitrary<StageReport> =>
+  fc
+    .record({
+      terms: fc.array(fc.oneof(positive, fc.constant(0)), { minLength: TERMS.length, maxLength: TERMS.length }),
+      blocks: fc.array(fc.nat(12 * 2 ** 30), { minLength: PURPOSES.length, maxLength: PURPOSES.length }),
+    })
+    .map(({ terms, blocks }) => ({
+      stage: index,
+      layers: [3],
+      parameters: 1_000_000,
+      terms: keyed(TERMS, (term) => seconds(terms[TERMS.indexOf(term)] ?? 0)),
+      memory: {
+        total: bytes(blocks.reduce((total, block) => total + block, 0)),
+        byPurpose: keyed(PURPOSES, (purpose) => bytes(blocks[PURPOSES.indexOf(purpose)] ?? 0)),
+        moment: `backward of microbatch ${index}, model chunk 0`,
+      },
+      filledAt: seconds(0.5),
+      drainsAt: seconds(1.5),
+    }));
+
+const spent = ({ terms }: StageReport): number => TERMS.reduce((total, term) => total + terms[term], 0);
+
+/** All stages end together: whoever has less to do waits in the bubble. */
+const waitingForSlowest = (stages: readonly StageReport[]): readonly StageReport[] => {
+  const step = Math.max(...stages.map(spent)) + 1e-3;
+  return stages.map((report) => ({
+    ...report,
+    terms: { ...report.terms, bubble: seconds(report.terms.bubble + (step - spent(report))) },
+  }));
+};
+
+export const candidateOf = (job: Job): Arbitrary<Candidate> =>
+  fc
+    .record({
+      stages: fc.tuple(...Array.from({ length: job.layout.pp }, (_stage, index) => stage(index))),
+      mfu: fc.double({ min: 0.01, max: 0.9, noNaN: true }),
+    })
+    .map(({ stages: drawn, mfu }) => {
+      const stages = waitingForSlowest(drawn);
+      const step = seconds(Math.max(...stages.map(spent)));
+      const worst = stages.toSorted((a, b) => b.memory.total - a.memory.total)[0];
+      if (worst === undefined) throw new RangeError('a pipeline has a stage');
+      const capacity = cluster.accelerator.memory.value;
+      return {
+        job,
+        evaluation: {
+          fidelity: 'folded',
+          step,
+          stages,
+          hardwareFlops: flops(1e18),
+          sent: { tp: bytes(1e9), pp: bytes(1e8), dp: bytes(1e10), control: bytes(0) },
+        },
+        outlook: {
+          tokensPerSecond: (1536 * 2048) / step,
+          tokensPerDay: (1536 * 2048 * 86_400) / step,
+          tokensPerSecondPerDevice: (1536 * 2048) / step / job.devices,
+          utilisation: { mfuFull: mfu, mfuCausal: mfu * 0.97, mfu6nd: mfu * 0.95, hfu: mfu * 1.02, peakDtype: 'bf16' },
+          memory: {
+            stage: worst.stage,
+            peak: worst.memory.total,
+            capacity,
+            headroom: (capacity - worst.memory.total) as Quantity<'B'>,
+          },
+          run: job.workload.tokens === null ? null : runOf(step, job.devices),
+        },
+      };
+    });
+
+const runOf = (step: number, devices: number): NonNullable<Candidate['outlook']['run']> => {
+  const steps = Math.ceil(300e9 / (1536 * 2048));
+  const hours = (steps * step) / 3600;
+  return {
+    steps,
+    time: seconds(steps * step),
+    days: hours / 24,
+    deviceHours: hours * devices,
+    dollars: { low: dollars(hours * devices * 1.2), high: dollars(hours * devices * 4) },
+    energy: (hours * devices * 960 * 3600) as Joules,
+  };
+};
+
+export const candidates: Arbitrary<Candidate> = jobs.chain(candidateOf);
+
+const verdicts: Arbitrary<Verdict> = fc.constantFrom<Verdict[]>(
+  { kind: 'rule', rule: 'tp divides heads' },
+  { kind: 'memory', stage: 3, peak: bytes(90 * 2 ** 30), limit: bytes(76 * 2 ** 30) },
+  { kind: 'bound', bound: seconds(13.5) },
+  { kind: 'simulated', step: seconds(14.25) },
+);
+
+const neighbours: Arbitrary<Neighbour> = fc.record({
+  change: fc.constantFrom('tp 8 -> 4, dp 16 -> 32', 'microbatch 1 -> 2', 'schedule 1f1b -> interleaved, vp 1 -> 4'),
+  job: jobs,
+  verdict: verdicts,
+  reason: fc.lorem({ maxCount: 25 }),
+});
+
+const counts = fc.nat(1_000_000).map((simulated) => ({
+  considered: simulated + 60,
+  byRule: 10,
+  byMemory: 20,
+  byBound: 30,
+  simulated,
+}));
+
+export const scenarioOf = (job: Job): Scenario => ({
+  title: 'How long does GPT-3 175B take on 1,024 A100?',
+  model,
+  cluster,
+  devices: [job.devices],
+  workload: job.workload,
+  layout: {
+    tp: null,
+    pp: null,
+    vp: null,
+    dp: null,
+    microbatch: null,
+    schedule: null,
+    zero: null,
+    sequenceParallel: null,
+  },
+  precision: ['bf16'],
+  recompute: null,
+  software,
+  memoryMargin: ratio(0.05),
+  seed: 1,
+});
+
+export const plans: Arbitrary<Plan> = candidates.chain((winner) =>
+  fc.record({
+    kind: fc.constant('plan' as const),
+    scenario: fc.constant(scenarioOf(winner.job)),
+    winner: fc.constant(winner),
+    runnersUp: fc.array(candidates, { maxLength: 3 }),
+    front: fc.array(candidates, { maxLength: 8 }).map((others) => [winner, ...others]),
+    neighbours: fc.array(neighbours, { maxLength: 6 }),
+    counts,
+    complete: fc.boolean(),
+  }),
+);
+
+export const infeasibles: Arbitrary<Infeasible> = candidates.chain((outcome) =>
+  fc.record({
+    kind: fc.constant('infeasible' as const),
+    scenario: fc.constant(scenarioOf(outcome.job)),
+    binding: fc.record({
+      verdict: verdicts,
+      job: fc.constantFrom(outcome.job, null),
+      text: fc.lorem({ maxCount: 40 }),
+    }),
+    fixes: fc.array(
+      fc.constant({
+        edits: [
+          { key: 'devices', value: '2048' },
+          { key: 'recompute', value: 'full' },
+        ],
+        outcome,
+      }),
+      { maxLength: 3 },
+    ),
+    counts,
+  }),
+);

@@ -1,0 +1,86 @@
+/** Laws of `--json`: what is printed obeys the schema that is shipped, and equal answers are equal bytes. */
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { doctorJson, doctorSchema } from '../../src/report/doctor.ts';
+import { jsonText } from '../../src/report/json.ts';
+import { planJson, planSchema } from '../../src/report/plan-json.ts';
+import { outputSchemas } from '../../src/report/schemas.ts';
+import { simulateJson, simulateSchema } from '../../src/report/simulate-json.ts';
+import { validationJson, validationSchema } from '../../src/report/validation-json.ts';
+import { candidates, infeasibles, plans } from './report-fixtures.ts';
+import { findings, validations } from './report-outcomes.ts';
+
+const returned = (value: object): unknown => JSON.parse(jsonText(value));
+
+describe('the JSON of every command', () => {
+  it('obeys its schema after a trip through text', () => {
+    fc.assert(
+      fc.property(plans, infeasibles, candidates, (plan, none, candidate) => {
+        planSchema.parse(returned(planJson(plan)));
+        planSchema.parse(returned(planJson(none)));
+        simulateSchema.parse(returned(simulateJson(candidate, { title: 'One layout', matching: 1 })));
+      }),
+      { numRuns: 40 },
+    );
+    fc.assert(
+      fc.property(validations, findings, (validation, found) => {
+        validationSchema.parse(returned(validationJson(validation)));
+        doctorSchema.parse(returned(doctorJson('1.0.0', found)));
+      }),
+    );
+  });
+  it('is the same text whatever the order in which its producers wrote their keys', () => {
+    const reversed = (value: unknown): unknown => {
+      if (Array.isArray(value)) return value.map(reversed);
+      if (typeof value !== 'object' || value === null) return value;
+      return Object.fromEntries(
+        Object.entries(value)
+          .toReversed()
+          .map(([key, inner]) => [key, reversed(inner)]),
+      );
+    };
+    fc.assert(
+      fc.property(plans, (plan) => {
+        // Only the order of the keys differs: the type is the same.
+        expect(jsonText(planJson(reversed(plan) as typeof plan))).toBe(jsonText(planJson(plan)));
+      }),
+      { numRuns: 40 },
+    );
+  });
+  it('carries the numbers of the winner unrounded', () => {
+    fc.assert(
+      fc.property(plans, (plan) => {
+        const json = planJson(plan);
+        if (json.outcome !== 'plan') throw new Error('a plan was given');
+        const { evaluation, outlook } = plan.winner;
+        expect(json.winner.step_s).toBe(evaluation.step);
+        expect(json.winner.memory.headroom_bytes).toBe(outlook.memory.headroom);
+        expect(json.winner.utilisation.hfu).toBe(outlook.utilisation.hfu);
+        expect(json.winner.run?.dollars_high).toBe(outlook.run?.dollars.high);
+        expect(json.winner.stages.map((stage) => stage.terms_s)).toEqual(evaluation.stages.map((stage) => stage.terms));
+        expect(json.front.map((one) => one.layout.tp)).toEqual(plan.front.map(({ job }) => job.layout.tp));
+      }),
+      { numRuns: 40 },
+    );
+  });
+  it('gives a reason to exactly the rows that are not covered', () => {
+    fc.assert(
+      fc.property(validations, (validation) => {
+        for (const row of validationJson(validation).rows) expect('reason' in row).toBe(!row.covered);
+      }),
+    );
+  });
+});
+
+describe('a shipped JSON Schema', () => {
+  it.each(Object.entries(outputSchemas()))('%s is what the code writes', (name, schema) => {
+    expect(readFileSync(new URL(`../../schemas/${name}`, import.meta.url), 'utf8')).toBe(jsonText(schema));
+  });
+  it('refuses a field that the code does not write', () => {
+    const [candidate] = fc.sample(candidates, 1);
+    if (candidate === undefined) throw new Error('one candidate was asked for');
+    const json = simulateJson(candidate, { title: 'One layout', matching: 1 });
+    expect(simulateSchema.safeParse({ ...json, elapsed_s: 1 }).success).toBe(false);
+  });
+});

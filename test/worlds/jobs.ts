@@ -1,0 +1,119 @@
+/** Small jobs for tests: a model and a cluster of round numbers, any part of which a test may replace. */
+import type { Cluster, Figure } from '../../src/scenario/cluster.ts';
+import type { Job, Layout, Workload } from '../../src/scenario/job.ts';
+import type { Model } from '../../src/scenario/model.ts';
+import type { Quantity } from '../../src/units/quantity.ts';
+
+export const figure = <Q extends number>(value: number): Figure<Q> => ({
+  value: value as Q,
+  from: 'assumed',
+  source: 'a round number for a test',
+});
+
+export const tinyModel: Model = {
+  name: 'tiny',
+  layers: 8,
+  hidden: 256,
+  heads: 8,
+  kvHeads: 8,
+  headDim: 32,
+  ffn: 1024,
+  gated: false,
+  activation: 'gelu',
+  norm: 'layernorm',
+  parallelBlock: false,
+  position: 'learned',
+  positions: 512,
+  vocabulary: 1024,
+  tied: false,
+  bias: { qkv: true, attentionOut: true, mlp: true, head: false },
+  embeddingNorm: false,
+  dropout: false,
+  source: 'none',
+};
+
+export const tinyCluster: Cluster = {
+  name: 'tiny cluster',
+  accelerator: {
+    name: 'tiny card',
+    peak: {
+      fp32: figure(20e12),
+      tf32: figure(156e12),
+      fp16: figure(312e12),
+      bf16: figure(312e12),
+      fp8: figure(624e12),
+    },
+    matrixEfficiency: figure(0.85),
+    memory: figure(80e9),
+    memoryBandwidth: figure(2e12),
+    memoryEfficiency: figure(0.85),
+    multiprocessors: figure(108),
+    launch: figure(4e-6),
+    power: figure(400),
+  },
+  devicesPerNode: 8,
+  scaleUpDomain: 8,
+  scaleUp: { bandwidth: figure(300e9), efficiency: figure(0.8), latency: figure(2e-6) },
+  nic: { bandwidth: figure(25e9), efficiency: figure(0.95), latency: figure(5e-6) },
+  rails: figure(8),
+  pcie: { bandwidth: figure(31.5e9), efficiency: figure(0.8), latency: figure(5e-6) },
+  hostMemory: figure(1e12),
+  hostMemoryBandwidth: figure(200e9),
+  ssd: { capacity: figure(10e12), bandwidth: figure(5e9) },
+  price: {
+    low: 1 as Quantity<'$/h'>,
+    high: 2 as Quantity<'$/h'>,
+    date: '2026-01',
+    region: 'nowhere',
+    from: 'assumed',
+    source: 'a round number for a test',
+  },
+  hostPower: figure(200),
+  pue: figure(1.2),
+  bestMfu: null,
+};
+
+const tinyLayout: Layout = {
+  tp: 1,
+  pp: 1,
+  vp: 1,
+  dp: 1,
+  microbatch: 1,
+  schedule: '1f1b',
+  zero: 0,
+  sequenceParallel: false,
+};
+const tinyWorkload: Workload = { kind: 'pretrain', sequence: 128, globalBatch: 8, tokens: null };
+
+/** A job of the tiny model; `layout` fixes devices. */
+export const tinyJob = ({
+  layout = {},
+  model = {},
+  cluster = {},
+  workload = {},
+  ...rest
+}: {
+  layout?: Partial<Layout>;
+  model?: Partial<Model>;
+  cluster?: Partial<Cluster>;
+  workload?: Partial<Workload>;
+} & Partial<Omit<Job, 'layout' | 'model' | 'cluster' | 'workload'>> = {}): Job => {
+  const whole = { ...tinyLayout, ...layout };
+  return {
+    model: { ...tinyModel, ...model },
+    cluster: { ...tinyCluster, ...cluster },
+    devices: whole.tp * whole.pp * whole.dp,
+    workload: { ...tinyWorkload, ...workload },
+    layout: whole,
+    precision: 'bf16',
+    recompute: { kind: 'none' },
+    software: {
+      attention: 'flash',
+      overlap: true,
+      frameworkMemory: figure(1e9),
+      allocatorOverhead: figure(0.03),
+    },
+    seed: 1,
+    ...rest,
+  };
+};

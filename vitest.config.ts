@@ -1,0 +1,16 @@
+/** How the laws are run: `quick` in every check, `slow` (files named `*.slow.test.ts`) beside it in `npm test`. */
+import { defineConfig } from 'vitest/config';
+
+const SLOW = 'test/**/*.slow.test.ts';
+const shared = { testTimeout: 120_000, setupFiles: ['test/setup.ts'] };
+
+export default defineConfig({
+  test: {
+    // Of the root alone, so that both projects draw from one seed.
+    globalSetup: ['test/seed.ts'],
+    projects: [
+      { test: { ...shared, name: 'quick', include: ['test/**/*.test.ts'], exclude: [SLOW] } },
+      { test: { ...shared, name: 'slow', include: [SLOW] } },
+    ],
+  },
+});
