@@ -1,7 +1,6 @@
 /** What a yielded effect costs, by how deep the generator sits that yields it, beside a hand-written loop of callbacks. */
 import { now, section } from '../dist/effects/ask.js';
-import { Descend } from '../dist/effects/effect.js';
-import { Strand } from '../dist/effects/program.js';
+import { Descend, Strand } from '../dist/effects/program.js';
 import { rank } from '../dist/units/identity.js';
 
 const EFFECTS = 20_000;

@@ -1,5 +1,5 @@
 /** Gives every rank of a job its program: the one line that is the same in both worlds. */
-import type { Program } from '../effects/program.ts';
+import type { Program } from '../effects/effect.ts';
 import type { Job } from '../scenario/job.ts';
 import type { Rank } from '../units/identity.ts';
 import { runDevice, supervisorOf } from './device.ts';

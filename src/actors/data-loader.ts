@@ -1,6 +1,6 @@
 /** Brings token ids and labels to the stages that need them, one microbatch ahead of its use. */
 import { load, mark, tensor } from '../effects/ask.ts';
-import type { Program, Task } from '../effects/program.ts';
+import type { Program, Task } from '../effects/effect.ts';
 import { fork, join } from '../effects/program.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import type { DeviceContext } from './device-context.ts';

@@ -2,8 +2,9 @@
 import type { Links } from '../collectives/link-rate.ts';
 import { chooseAlgorithm } from '../collectives/choose-algorithm.ts';
 import { groupShape } from '../collectives/group-shape.ts';
+import type { Algorithm } from '../effects/effect.ts';
 import type { Group } from '../effects/group.ts';
-import type { LayerContext } from '../model/context.ts';
+import type { ChooseAlgorithm, LayerContext } from '../model/context.ts';
 import { layerContext } from '../model/context.ts';
 import type { Chunk } from '../model/stages.ts';
 import { chunksOf } from '../model/stages.ts';
@@ -36,9 +37,7 @@ export const deviceContext = (job: Job, self: Rank): DeviceContext => {
   const { layout, model, cluster } = job;
   const place = placeOf(layout, self);
   const links = linksOf(job);
-  const layer = layerContext(job, tensorGroup(layout, place), ({ operation, group, payload }) =>
-    chooseAlgorithm({ operation, ...payload, group: groupShape(group, cluster.scaleUpDomain) }, links),
-  );
+  const layer = layerContext(job, tensorGroup(layout, place), algorithmsFor(cluster, links));
   return {
     job,
     place,
@@ -46,5 +45,19 @@ export const deviceContext = (job: Job, self: Rank): DeviceContext => {
     dataGroup: dataGroup(layout, place),
     chunks: chunksOf(model.layers, { pp: layout.pp, vp: layout.vp, stage: place.stage }),
     microbatches: microbatchesOf(job),
+  };
+};
+
+/** Chooses among algorithms, and remembers: a rank asks for the same collectives again and again. */
+const algorithmsFor = ({ scaleUpDomain }: Job['cluster'], links: Links): ChooseAlgorithm => {
+  const chosen = new Map<string, Algorithm>();
+  return ({ operation, group, payload }) => {
+    const key = `${operation} ${group.axis} ${group.first} ${payload.elements} ${payload.dtype}`;
+    let algorithm = chosen.get(key);
+    if (algorithm === undefined) {
+      algorithm = chooseAlgorithm({ operation, ...payload, group: groupShape(group, scaleUpDomain) }, links);
+      chosen.set(key, algorithm);
+    }
+    return algorithm;
   };
 };

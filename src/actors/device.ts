@@ -1,6 +1,6 @@
 /** One rank of the job: places its slice of the model, runs its stage for a step, and updates its shard. */
 import { allocate, send, tensor } from '../effects/ask.ts';
-import type { Program } from '../effects/program.ts';
+import type { Program } from '../effects/effect.ts';
 import type { Job } from '../scenario/job.ts';
 import { rank } from '../units/identity.ts';
 import { dataLoader } from './data-loader.ts';

@@ -1,6 +1,6 @@
 /** Watches over a job: waits until every rank has reported its step, in whatever order the reports come. */
 import { mark, receiveAny, tensor } from '../effects/ask.ts';
-import type { Program } from '../effects/program.ts';
+import type { Program } from '../effects/effect.ts';
 import type { Job } from '../scenario/job.ts';
 import type { Rank } from '../units/identity.ts';
 import { rank } from '../units/identity.ts';

@@ -1,11 +1,12 @@
 /** A model chunk on its rank: its units with their weights and gradients, and the runs of units that move as one. */
 import { allocate, section } from '../effects/ask.ts';
-import type { Program } from '../effects/program.ts';
+import type { Program } from '../effects/effect.ts';
 import type { Purpose, Tensor } from '../effects/tensor.ts';
 import { segmentLengthMax } from '../effects/tensor.ts';
 import type { Dtype } from '../kernels/dtype.ts';
 import { DTYPE_BYTES } from '../kernels/dtype.ts';
-import type { LayerRecompute, UnitWeights } from '../model/layer.ts';
+import type { UnitWeights } from '../model/context.ts';
+import type { LayerRecompute } from '../model/layer.ts';
 import type { Chunk } from '../model/stages.ts';
 import { unitsOf } from '../model/stages.ts';
 import type { UnitKind } from '../model/unit.ts';
@@ -72,11 +73,12 @@ function* placeUnit(context: DeviceContext, elements: number): Program<UnitWeigh
 /** Allocates the weights and gradients of a chunk. */
 export function* placeChunk(context: DeviceContext, chunk: Chunk): Program<ChunkState> {
   const units: UnitState[] = [];
+  const { zero, dp } = context.job.layout;
   const recomputeAt = recomputeOf(context.job.recompute);
   let layer = 0;
   for (const kind of unitsOf(chunk)) {
     const elements = elementsOfAll(context.layer.parameters[kind]);
-    const resident = yield* section(`place ${kind}`, () => placeUnit(context, elements));
+    const resident = yield* section(`place ${kind} zero ${zero} of ${dp}`, () => placeUnit(context, elements));
     const recompute = kind === 'layer' ? recomputeAt(layer++) : NO_MODULES;
     units.push({ kind, elements, recompute, resident });
   }

@@ -3,8 +3,7 @@
  * Its traffic runs on a stream of its own beside the passes, one collective behind another, as on one communicator.
  */
 import { allocate, collective, compute, mark, release } from '../effects/ask.ts';
-import type { Operation } from '../effects/effect.ts';
-import type { Program, Task } from '../effects/program.ts';
+import type { Operation, Program, Task } from '../effects/effect.ts';
 import { fork, join } from '../effects/program.ts';
 import type { Block, Tensor } from '../effects/tensor.ts';
 import { elementsOf, segmentLengthMax, segmentOf } from '../effects/tensor.ts';

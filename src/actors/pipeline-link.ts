@@ -1,6 +1,6 @@
 /** Activations and their gradients between neighbouring stages. */
 import { receive, release, send } from '../effects/ask.ts';
-import type { Program } from '../effects/program.ts';
+import type { Program } from '../effects/effect.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import { segmentOf } from '../effects/tensor.ts';
 import { activation, amongTensorRanks, scratch } from '../model/context.ts';

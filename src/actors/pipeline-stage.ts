@@ -1,6 +1,6 @@
 /** A pipeline stage: runs its list of slots, each a pass of one microbatch through one of its model chunks. */
 import { mark } from '../effects/ask.ts';
-import type { Program } from '../effects/program.ts';
+import type { Program } from '../effects/effect.ts';
 import { finishReduction, publishesAhead, publishRun } from './optimizer-shard.ts';
 import { scheduleOf } from './schedules/schedule.ts';
 import { chunkOf, microbatchOf, passOf } from './schedules/slot.ts';

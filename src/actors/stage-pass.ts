@@ -1,12 +1,11 @@
 /** One slot of a stage's list: a microbatch goes forward or backward through a model chunk, between two messages. */
 import { allocate, release, section } from '../effects/ask.ts';
-import type { Moment } from '../effects/effect.ts';
-import type { Program, Task } from '../effects/program.ts';
+import type { Moment, Program, Task } from '../effects/effect.ts';
 import { join } from '../effects/program.ts';
 import type { Block, Tensor } from '../effects/tensor.ts';
 import { part } from '../effects/tensor.ts';
 import { DTYPE_BYTES } from '../kernels/dtype.ts';
-import type { UnitWeights } from '../model/layer.ts';
+import type { UnitWeights } from '../model/context.ts';
 import { bytes } from '../units/quantity.ts';
 import type { DataLoader } from './data-loader.ts';
 import { nextTokens } from './data-loader.ts';

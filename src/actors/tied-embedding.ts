@@ -1,6 +1,6 @@
 /** The first and the last stage each hold a copy of a tied embedding table: they exchange its gradients every step. */
 import { compute, receive, release, send, tensor } from '../effects/ask.ts';
-import type { Program } from '../effects/program.ts';
+import type { Program } from '../effects/effect.ts';
 import { segmentLengthMax, segmentOf } from '../effects/tensor.ts';
 import { view } from '../model/context.ts';
 import type { DeviceContext } from './device-context.ts';

@@ -1,6 +1,6 @@
 /** A run of units forward and backward: the programs between two messages of the pipeline. */
 import { section } from '../effects/ask.ts';
-import type { Program } from '../effects/program.ts';
+import type { Program } from '../effects/effect.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import type { LayerContext } from '../model/context.ts';
 import { view } from '../model/context.ts';
@@ -8,7 +8,8 @@ import type { EmbeddingSaved } from '../model/embedding.ts';
 import { embeddingBackward, embeddingForward } from '../model/embedding.ts';
 import type { HeadSaved } from '../model/head.ts';
 import { headBackward, headForward } from '../model/head.ts';
-import type { LayerRecompute, LayerSaved, UnitWeights } from '../model/layer.ts';
+import type { UnitWeights } from '../model/context.ts';
+import type { LayerRecompute, LayerSaved } from '../model/layer.ts';
 import { layerBackward, layerForward } from '../model/layer.ts';
 import type { UnitKind } from '../model/unit.ts';
 

@@ -54,6 +54,12 @@ export const shippedClusters = (io: Io): ((name: string) => Cluster) => {
   };
 };
 
+/** Every cluster of the catalogue but the example. */
+export const catalogueClusters = (io: Io): readonly Cluster[] =>
+  namesIn(packageFile('scenarios/clusters'))
+    .filter((name) => name !== 'example')
+    .map(shippedClusters(io));
+
 /** A shipped entry by its name, or one of the user's own by its path. */
 const shelf = (folder: string, userFolders: readonly string[], io: Io): Shelf => {
   const names = namesIn(packageFile(folder));

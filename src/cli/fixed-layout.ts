@@ -1,6 +1,7 @@
 /** One layout term by term: what `simulate` does, and `plan --explain`. */
 import { distance } from 'fastest-levenshtein';
-import { explain, jobsOf, whyNot } from '../plan/explain.ts';
+import type { Fixed } from '../plan/explain.ts';
+import { explain, FIXABLE, jobsOf, whyNot } from '../plan/explain.ts';
 import type { Candidate } from '../plan/plan.ts';
 import { jsonText } from '../report/json.ts';
 import { simulationText } from '../report/plan-text.ts';
@@ -12,37 +13,22 @@ import { paintFor } from './colours.ts';
 import { EXIT, Refusal } from './exit.ts';
 import type { Io } from './io.ts';
 
-const AXES = [
-  'tp',
-  'pp',
-  'vp',
-  'dp',
-  'microbatch',
-  'schedule',
-  'zero',
-  'sequenceParallel',
-  'recompute',
-  'precision',
-  'devices',
-] as const;
-export type FixedAxes = Readonly<Partial<Record<(typeof AXES)[number], string>>>;
-
 /** `tp=8,pp=16` */
-export const fixedAxes = (text: string): FixedAxes =>
+export const fixedAxes = (text: string): Fixed =>
   Object.fromEntries(
     text.split(',').map((entry) => {
       const [key = '', value = ''] = entry.split('=', 2);
-      if (AXES.some((axis) => axis === key) && value !== '') return [key, value];
-      const nearest = AXES.toSorted((a, b) => distance(a, key) - distance(b, key))[0] ?? 'tp';
+      if (FIXABLE.some((axis) => axis === key) && value !== '') return [key, value];
+      const nearest = FIXABLE.toSorted((a, b) => distance(a, key) - distance(b, key))[0] ?? 'tp';
       throw new Refusal(
         EXIT.usage,
-        `error: --explain ${entry}: wanted axis=value, the axis one of ${AXES.join(' ')} (did you mean ${nearest}?)`,
+        `error: --explain ${entry}: wanted axis=value, the axis one of ${FIXABLE.join(' ')} (did you mean ${nearest}?)`,
       );
     }),
   );
 
 interface Asked {
-  readonly axes: FixedAxes;
+  readonly axes: Fixed;
   readonly fidelity: Fidelity;
   readonly options: { readonly json?: boolean; readonly sources?: boolean };
   readonly io: Io;

@@ -9,7 +9,8 @@ const sink = (stream: NodeJS.WriteStream): Sink => ({
     stream.write(text);
   },
   isTerminal: stream.isTTY,
-  columns: stream.columns,
+  // Not a terminal, or one that does not know its size.
+  columns: stream.columns > 0 ? stream.columns : 80,
 });
 
 const io: Io = {

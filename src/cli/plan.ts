@@ -8,11 +8,13 @@ import { search } from '../plan/search.ts';
 import { jsonText } from '../report/json.ts';
 import { planJson } from '../report/plan-json.ts';
 import { infeasibleText, planText } from '../report/plan-text.ts';
+import type { Cluster } from '../scenario/cluster.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { paintFor } from './colours.ts';
 import { EXIT } from './exit.ts';
 import type { Io } from './io.ts';
 import { isWatched } from './io.ts';
+import { catalogueClusters } from './files.ts';
 import { fixedAxes, simulateFixed } from './fixed-layout.ts';
 import { showProgress } from './progress-line.ts';
 import type { QuestionOptions } from './question.ts';
@@ -68,6 +70,8 @@ interface Searched {
 /** The first interrupt asks the search to stop with what it has; the second one ends the process. */
 const searched = async (scenario: Scenario, workers: number, io: Io): Promise<Searched> => {
   let isInterrupted = false;
+  // Reading the whole catalogue takes longer than many a search, and only a job that does not fit asks for it.
+  let alternatives: readonly Cluster[] | null = null;
   const stopListening = io.onInterrupt(() => {
     if (isInterrupted) io.halt(EXIT.interrupted);
     isInterrupted = true;
@@ -80,6 +84,9 @@ const searched = async (scenario: Scenario, workers: number, io: Io): Promise<Se
       pool,
       onProgress: (state) => progress.next(state),
       isInterrupted: () => isInterrupted,
+      get alternatives() {
+        return (alternatives ??= alternativesTo(scenario, io));
+      },
     });
     return { answer, isInterrupted };
   } finally {
@@ -88,3 +95,7 @@ const searched = async (scenario: Scenario, workers: number, io: Io): Promise<Se
     await pool?.close();
   }
 };
+
+/** The clusters of the catalogue that a job may be moved to when it does not fit. */
+const alternativesTo = (scenario: Scenario, io: Io): readonly Cluster[] =>
+  catalogueClusters(io).filter(({ name }) => name !== scenario.cluster.name);

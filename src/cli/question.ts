@@ -64,11 +64,11 @@ export const defineQuestion = (command: Command): Command => {
   command.argument('[RUN.yaml]', 'the scenario; flags override its keys');
   for (const { name, argument, summary } of FLAGS) command.option(`--${name} ${argument}`, summary);
   return command
-    .option('--set <key=value>', 'any other key, such as cluster.nic=800Gbps (repeatable)', collect, [])
+    .option('--set <key=value>', 'any other key, such as cluster.nic=800Gbps (repeatable)', collect)
     .option('--print-scenario', 'print the scenario that the flags amount to, and exit');
 };
 
-const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
 
 /** The scenario that was asked about, or a refusal with every complaint about it. `verb` names what was not done. */
 export const readQuestion = (

@@ -1,2 +1,14 @@
 /** One thread of a search: piscina calls `runTask` with each task and posts the result back. */
-export { runTask } from '../plan/task.ts';
+import type { SearchResult, SearchTask } from '../plan/task.ts';
+import { runTask as runTaskWith } from '../plan/task.ts';
+import type { ProfileCache } from '../sim/profile.ts';
+
+/** Profiles live as long as the thread, and the question they belong to. */
+const known: { question: string; cache: ProfileCache } = { question: '', cache: new Map() };
+
+export const runTask = (task: SearchTask): SearchResult => {
+  const { model, cluster, workload, software } = task.scenario;
+  const question = JSON.stringify([model, cluster, workload, software]);
+  if (question !== known.question) Object.assign(known, { question, cache: new Map() });
+  return runTaskWith(task, known.cache);
+};

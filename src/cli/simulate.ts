@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { Fidelity } from '../sim/evaluation.ts';
 import { FIDELITIES } from '../sim/evaluation.ts';
-import { EXIT } from './exit.ts';
+import { RANKS_MAX } from '../sim/message.ts';
+import { EXIT, Refusal } from './exit.ts';
 import { simulateFixed } from './fixed-layout.ts';
 import type { Io } from './io.ts';
 import type { QuestionOptions } from './question.ts';
@@ -33,5 +34,11 @@ const simulate = (file: string | undefined, options: SimulateOptions, io: Io): n
     io.stdout.write(text);
     return EXIT.ok;
   }
+  const devices = Math.max(...scenario.devices);
+  if (options.fidelity === 'message' && devices > RANKS_MAX)
+    throw new Refusal(
+      EXIT.usage,
+      `error: --fidelity message plays every message: wanted up to ${RANKS_MAX} devices, not ${devices}`,
+    );
   return simulateFixed(scenario, { axes: {}, fidelity: options.fidelity, options, io });
 };

@@ -1,7 +1,6 @@
 /** Every collective, whatever its operation and algorithm: the messages it is made of, and what they cost. */
-import type { Algorithm, Collective, Operation } from '../effects/effect.ts';
+import type { Algorithm, Collective, Operation, Program } from '../effects/effect.ts';
 import { positionIn } from '../effects/group.ts';
-import type { Program } from '../effects/program.ts';
 import { elementsOf, segmentLength } from '../effects/tensor.ts';
 import type { Rank } from '../units/identity.ts';
 import type { Bytes, Seconds } from '../units/quantity.ts';

@@ -21,6 +21,8 @@ export const groupShape = (group: Group, scaleUpDomain: number): GroupShape => {
   const domainOf = (position: number): number => Math.floor(member(group, position) / scaleUpDomain);
   if (domainOf(0) === domainOf(size - 1)) return { size, domain: size };
   if (stride >= scaleUpDomain) return { size, domain: 1 };
+  const run = scaleUpDomain / stride;
+  if (Number.isInteger(run) && size % run === 0 && group.first % scaleUpDomain < stride) return { size, domain: run };
 
   let domain = size;
   for (let position = 1; position < size; position++)

@@ -1,8 +1,7 @@
 /** Hierarchical all-gather: every rail gathers over the network, then every node shares what its rails brought. */
-import type { Collective } from '../effects/effect.ts';
-import { positionIn } from '../effects/group.ts';
-import type { Program, Task } from '../effects/program.ts';
+import type { Collective, Program, Task } from '../effects/effect.ts';
 import { fork, join } from '../effects/program.ts';
+import { positionIn } from '../effects/group.ts';
 import { segmentLength, segmentOf } from '../effects/tensor.ts';
 import type { Rank } from '../units/identity.ts';
 import type { Bytes } from '../units/quantity.ts';

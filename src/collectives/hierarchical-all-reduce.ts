@@ -1,7 +1,6 @@
 /** Hierarchical all-reduce: sums within every node, all-reduces each rail's share over the network, shares in the node. */
 import { release } from '../effects/ask.ts';
-import type { Collective } from '../effects/effect.ts';
-import type { Program, Task } from '../effects/program.ts';
+import type { Collective, Program, Task } from '../effects/effect.ts';
 import { fork, join } from '../effects/program.ts';
 import type { Rank } from '../units/identity.ts';
 import { larger, plus, times } from '../units/quantity.ts';

@@ -1,7 +1,6 @@
 /** Hierarchical reduce-scatter: sums within every node first, so that the network carries one node's sum, not its ranks'. */
 import { release } from '../effects/ask.ts';
-import type { Collective } from '../effects/effect.ts';
-import type { Program, Task } from '../effects/program.ts';
+import type { Collective, Program, Task } from '../effects/effect.ts';
 import { fork, join } from '../effects/program.ts';
 import { segmentOf } from '../effects/tensor.ts';
 import { positionIn } from '../effects/group.ts';

@@ -1,8 +1,7 @@
 /** A group seen as nodes and rails: members of one node have fast links, members of one rail meet over the network. */
-import type { Algorithm, Collective } from '../effects/effect.ts';
-import { positionIn, railOf, runOf } from '../effects/group.ts';
-import type { Program, Task } from '../effects/program.ts';
+import type { Algorithm, Collective, Program, Task } from '../effects/effect.ts';
 import { join } from '../effects/program.ts';
+import { positionIn, railOf, runOf } from '../effects/group.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import { elementsOf, segmentLength, segmentLengthMax, segmentOf } from '../effects/tensor.ts';
 import type { Rank } from '../units/identity.ts';

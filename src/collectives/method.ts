@@ -1,6 +1,5 @@
 /** What every collective algorithm brings along: its message program, and the formulas that say what the program costs. */
-import type { Collective } from '../effects/effect.ts';
-import type { Program } from '../effects/program.ts';
+import type { Collective, Program } from '../effects/effect.ts';
 import type { Rank } from '../units/identity.ts';
 import type { Bytes, Seconds } from '../units/quantity.ts';
 import type { Links } from './link-rate.ts';

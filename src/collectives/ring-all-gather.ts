@@ -1,6 +1,5 @@
 /** Ring all-gather: each rank's segment goes round once, and every rank keeps a copy. */
-import type { Collective } from '../effects/effect.ts';
-import type { Program } from '../effects/program.ts';
+import type { Collective, Program } from '../effects/effect.ts';
 import { segmentLength, segmentOf } from '../effects/tensor.ts';
 import type { Rank } from '../units/identity.ts';
 import { zeroBytes } from '../units/quantity.ts';

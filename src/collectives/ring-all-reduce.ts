@@ -1,7 +1,6 @@
 /** Ring all-reduce: a reduce-scatter lap, then an all-gather lap, in place (Patarasuk and Yuan, JPDC 69, 2009). */
 import { release } from '../effects/ask.ts';
-import type { Collective } from '../effects/effect.ts';
-import type { Program } from '../effects/program.ts';
+import type { Collective, Program } from '../effects/effect.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import { elementsOf, segmentLengthMax } from '../effects/tensor.ts';
 import type { Rank } from '../units/identity.ts';

@@ -1,7 +1,6 @@
 /** Ring reduce-scatter: each segment goes round once, gathering every rank's part of the sum, and ends at its owner. */
 import { release } from '../effects/ask.ts';
-import type { Collective } from '../effects/effect.ts';
-import type { Program } from '../effects/program.ts';
+import type { Collective, Program } from '../effects/effect.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import { elementsOf, part, segmentLength, segmentLengthMax, segmentOf } from '../effects/tensor.ts';
 import type { Rank } from '../units/identity.ts';

@@ -1,10 +1,9 @@
 /** A ring: every rank of a group sends to the next one and receives from the one before. */
 import { compute, receive, send, tensor } from '../effects/ask.ts';
-import type { Collective } from '../effects/effect.ts';
+import type { Collective, Program } from '../effects/effect.ts';
 import { OPERATIONS } from '../effects/effect.ts';
 import type { Group } from '../effects/group.ts';
 import { member, positionIn } from '../effects/group.ts';
-import type { Program } from '../effects/program.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import { elementsOf, segmentOf } from '../effects/tensor.ts';
 import type { Dtype } from '../kernels/dtype.ts';

@@ -14,6 +14,7 @@ import type {
   Mark,
   Move,
   Now,
+  Program,
   Receive,
   ReceiveAny,
   Release,
@@ -22,7 +23,6 @@ import type {
   Sleep,
   Store,
 } from './effect.ts';
-import type { Program } from './program.ts';
 import { ask } from './program.ts';
 import type { Block, Purpose, Tensor } from './tensor.ts';
 

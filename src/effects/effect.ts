@@ -6,7 +6,6 @@ import type { Op } from '../kernels/op.ts';
 import type { Rank } from '../units/identity.ts';
 import type { Bytes, Instant, Seconds } from '../units/quantity.ts';
 import type { Axis, Group } from './group.ts';
-import type { Program, Strand } from './program.ts';
 import type { Block, Purpose, Tensor } from './tensor.ts';
 
 /** Ties an effect to the type of its answer. The field is never set: it exists for the compiler only. */
@@ -148,20 +147,19 @@ export type Kind = Effect['kind'];
 export type EffectOf<K extends Kind> = Extract<Effect, { readonly kind: K }>;
 export type AnswerTo<E extends Effect> = E extends Ask<infer Answer> ? Answer : never;
 
-/** A handler's reply when the answer comes later, through `strand.resume`. */
-export const blocked: unique symbol = Symbol('blocked');
-/** A handler's reply that lets a program find the answer, in the strand that asked. */
-export class Descend {
-  readonly program: Program<unknown>;
-  constructor(program: Program<unknown>) {
-    this.program = program;
-  }
-}
+/** A computation that yields effects and finally returns a result. */
+export type Program<Result> = Generator<Effect | Fork | Join, Result, unknown>;
 
-/** One entry for every kind of effect: leave one out, in `sim/` or in `exec/`, and the project does not compile. */
-export type Handlers<State> = {
-  readonly [K in Kind]: (
-    strand: Strand<State>,
-    effect: EffectOf<K>,
-  ) => AnswerTo<EffectOf<K>> | typeof blocked | Descend;
-};
+/** A program started beside the one that started it, on the same rank. */
+export interface Task<Result> {
+  /** Null until the program has returned. */
+  readonly outcome: { readonly result: Result } | null;
+}
+export interface Fork {
+  readonly kind: 'fork';
+  readonly program: Program<unknown>;
+}
+export interface Join {
+  readonly kind: 'join';
+  readonly task: Task<unknown>;
+}

@@ -1,23 +1,6 @@
-/** A computation that yields effects and finally returns a result; and the one loop that runs it, simulated or real. */
+/** The one loop that runs programs, simulated or real, and what a world must be to answer their effects. */
 import type { Rank } from '../units/identity.ts';
-import type { AnswerTo, Effect, Handlers, Kind } from './effect.ts';
-import { blocked, Descend } from './effect.ts';
-
-export type Program<Result> = Generator<Effect | Fork | Join, Result, unknown>;
-
-/** A program started beside the one that started it, on the same rank. */
-export interface Task<Result> {
-  /** Null until the program has returned. */
-  readonly outcome: { readonly result: Result } | null;
-}
-interface Fork {
-  readonly kind: 'fork';
-  readonly program: Program<unknown>;
-}
-interface Join {
-  readonly kind: 'join';
-  readonly task: Task<unknown>;
-}
+import type { AnswerTo, Effect, EffectOf, Fork, Join, Kind, Program, Task } from './effect.ts';
 
 /** Yields one effect and returns its answer. The only place where an answer gets its type. */
 export function* ask<E extends Effect>(effect: E): Program<AnswerTo<E>> {
@@ -29,6 +12,24 @@ export function* fork<Result>(program: Program<Result>): Program<Task<Result>> {
 export function* join<Result>(task: Task<Result>): Program<Result> {
   return (yield { kind: 'join', task }) as Result;
 }
+
+/** A handler's reply when the answer comes later, through `strand.resume`. */
+export const blocked: unique symbol = Symbol('blocked');
+/** A handler's reply that lets a program find the answer, in the strand that asked. */
+export class Descend {
+  readonly program: Program<unknown>;
+  constructor(program: Program<unknown>) {
+    this.program = program;
+  }
+}
+
+/** One entry for every kind of effect: leave one out, in `sim/` or in `exec/`, and the project does not compile. */
+export type Handlers<State> = {
+  readonly [K in Kind]: (
+    strand: Strand<State>,
+    effect: EffectOf<K>,
+  ) => AnswerTo<EffectOf<K>> | typeof blocked | Descend;
+};
 
 /** What answers effects, and what a strand of a program carries there: a clock, a lane, a worker. */
 export interface World<State> {

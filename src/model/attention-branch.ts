@@ -1,11 +1,11 @@
 /** The attention branch of a layer: norm, queries, keys and values, the core, the output projection, the residual. */
 import { release, section } from '../effects/ask.ts';
-import type { Program } from '../effects/program.ts';
+import type { Program } from '../effects/effect.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import type { RecomputeModule } from '../scenario/job.ts';
 import type { LayerContext } from './context.ts';
 import { activation, view } from './context.ts';
-import type { UnitWeights } from './layer.ts';
+import type { UnitWeights } from './context.ts';
 import { biasBackward, columnBackward, columnForward, rowBackward, rowForward } from './projection.ts';
 import { branchGradient, normBackward, normForward, residualForward } from './residual.ts';
 import type { CoreSaved } from './self-attention.ts';

@@ -1,7 +1,6 @@
 /** What the layer programs of one tensor rank need to know of the job. */
-import type { Algorithm, Operation } from '../effects/effect.ts';
+import type { Algorithm, Operation, Program } from '../effects/effect.ts';
 import type { Group } from '../effects/group.ts';
-import type { Program } from '../effects/program.ts';
 import { collective, tensor } from '../effects/ask.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import { elementsOf, part } from '../effects/tensor.ts';
@@ -11,6 +10,12 @@ import type { Formats } from './precision.ts';
 import { FORMATS } from './precision.ts';
 import type { Parameter, UnitKind } from './unit.ts';
 import { paddedVocabulary, parametersOf } from './unit.ts';
+
+/** A unit's weights and gradients, each one flat tensor. */
+export interface UnitWeights {
+  readonly values: Tensor;
+  readonly gradients: Tensor;
+}
 
 export type ChooseAlgorithm = (asked: {
   operation: Operation;

@@ -1,12 +1,12 @@
 /** The embedding: token ids in, the first layer's input out. */
 import { compute, release, tensor } from '../effects/ask.ts';
-import type { Program } from '../effects/program.ts';
+import type { Program } from '../effects/effect.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import { elementsOf } from '../effects/tensor.ts';
 import type { Embedding } from '../kernels/op/token.ts';
 import type { LayerContext } from './context.ts';
 import { activation, amongTensorRanks, scratch, view } from './context.ts';
-import type { UnitWeights } from './layer.ts';
+import type { UnitWeights } from './context.ts';
 import { normBackward, normForward } from './residual.ts';
 
 export interface EmbeddingSaved {

@@ -1,11 +1,11 @@
 /** The head: final norm, logits over this rank's part of the vocabulary, and the loss. */
 import { compute, release, tensor } from '../effects/ask.ts';
-import type { Program } from '../effects/program.ts';
+import type { Program } from '../effects/effect.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import type { CrossEntropy } from '../kernels/op/token.ts';
 import type { LayerContext } from './context.ts';
 import { amongTensorRanks, scratch, view } from './context.ts';
-import type { UnitWeights } from './layer.ts';
+import type { UnitWeights } from './context.ts';
 import { biasBackward, columnBackward, columnForward } from './projection.ts';
 import { normBackward, normForward } from './residual.ts';
 

@@ -1,20 +1,14 @@
 /** A transformer layer: attention and MLP, each after a norm and around a residual, forward and backward. */
 import { release, section } from '../effects/ask.ts';
-import type { Program } from '../effects/program.ts';
+import type { Program } from '../effects/effect.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import type { RecomputeModule } from '../scenario/job.ts';
 import { attentionBackward, attentionForward, attentionTensors } from './attention-branch.ts';
 import type { AttentionSaved } from './attention-branch.ts';
-import type { LayerContext } from './context.ts';
+import type { LayerContext, UnitWeights } from './context.ts';
 import { mlpBackward, mlpForward, mlpTensors } from './mlp-branch.ts';
 import type { MlpSaved } from './mlp-branch.ts';
 import { addInto } from './residual.ts';
-
-/** A unit's weights and gradients, each one flat tensor. */
-export interface UnitWeights {
-  readonly values: Tensor;
-  readonly gradients: Tensor;
-}
 
 /** How much of a layer backward computes again. */
 export type LayerRecompute = 'all' | ReadonlySet<RecomputeModule>;

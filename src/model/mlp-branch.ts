@@ -1,12 +1,12 @@
 /** The MLP branch of a layer: norm, projection up, non-linearity, projection down, residual. */
 import { compute, release, section } from '../effects/ask.ts';
-import type { Program } from '../effects/program.ts';
+import type { Program } from '../effects/effect.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import type { Activation } from '../kernels/op/element-wise.ts';
 import type { RecomputeModule } from '../scenario/job.ts';
 import type { LayerContext } from './context.ts';
 import { activation, scratch, view } from './context.ts';
-import type { UnitWeights } from './layer.ts';
+import type { UnitWeights } from './context.ts';
 import { biasBackward, columnBackward, columnForward, rowBackward, rowForward } from './projection.ts';
 import { branchGradient, normBackward, normForward, residualForward } from './residual.ts';
 

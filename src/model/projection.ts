@@ -4,7 +4,7 @@
  * a column projection is W [h, n / t] on each rank, a row projection W [n / t, h].
  */
 import { compute, release, tensor } from '../effects/ask.ts';
-import type { Program } from '../effects/program.ts';
+import type { Program } from '../effects/effect.ts';
 import { fork, join } from '../effects/program.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import { elementsOf } from '../effects/tensor.ts';

@@ -1,6 +1,6 @@
 /** Norms, residual additions and their dropout masks: the parts of a layer outside the split projections. */
 import { compute, release, tensor } from '../effects/ask.ts';
-import type { Program } from '../effects/program.ts';
+import type { Program } from '../effects/effect.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import { elementsOf } from '../effects/tensor.ts';
 import type { LayerContext } from './context.ts';

@@ -1,6 +1,6 @@
 /** The core of attention on one tensor rank: from queries, keys and values to the weighted values, and back. */
 import { compute, release, tensor } from '../effects/ask.ts';
-import type { Program } from '../effects/program.ts';
+import type { Program } from '../effects/effect.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import { elementsOf } from '../effects/tensor.ts';
 import type { FlashAttention } from '../kernels/op/attention.ts';

@@ -13,6 +13,7 @@ import {
   formatWatts,
 } from '../units/format.ts';
 import type { Candidate } from '../plan/plan.ts';
+import { ASSUMPTIONS } from '../sim/assumptions.ts';
 import type { Paint } from './paint.ts';
 import { left, right, table, wrap, PAGE_WIDTH } from './table.ts';
 
@@ -34,6 +35,7 @@ interface Kind<Q extends number> {
 }
 const FLOPS = { unit: 'FLOP/s', format: formatFlopsPerSecond };
 const RATIO = { unit: '1', format: formatPercent };
+const CONSTANT = { unit: '1', format: (value: number) => String(value) };
 const FACTOR = { unit: '1', format: (value: number) => value.toFixed(2) };
 const COUNT = { unit: '1', format: formatInteger };
 const BYTES = { unit: 'B', format: formatBytes };
@@ -46,6 +48,7 @@ export const figuresOf = ({ job, outlook }: Candidate): readonly UsedFigure[] =>
   ...acceleratorFigures(job, outlook.utilisation.peakDtype),
   ...linkFigures(job),
   ...(outlook.run === null ? [] : billFigures(job)),
+  ...modelFigures(job),
   used('software.frameworkMemory', job.software.frameworkMemory, BYTES),
   used('software.allocatorOverhead', job.software.allocatorOverhead, RATIO),
 ];
@@ -80,6 +83,12 @@ const link = (name: string, { bandwidth, efficiency, latency }: Job['cluster']['
   used(`${name}.latency`, latency, TIME),
 ];
 
+/** Constants of the cost model that belong to no cluster; each attention kernel has its own. */
+const modelFigures = ({ software }: Job): readonly UsedFigure[] =>
+  Object.entries(ASSUMPTIONS)
+    .filter(([name]) => !name.startsWith(software.attention === 'flash' ? 'unfused' : 'flash'))
+    .map(([name, figure]) => used(`model.${name}`, figure, CONSTANT));
+
 const billFigures = ({ cluster: { price, accelerator, hostPower, pue } }: Job): readonly UsedFigure[] => {
   const source = `${price.source} (${price.date}, ${price.region})`;
   return [
@@ -100,7 +109,7 @@ const used = <Q extends number>(key: string, figure: Figure<Q>, { unit, format }
   source: figure.source,
 });
 
-export type FigureCounts = Readonly<Record<Provenance, number>>;
+type FigureCounts = Readonly<Record<Provenance, number>>;
 export const countByOrigin = (figures: readonly UsedFigure[]): FigureCounts => ({
   measured: figures.filter(({ from }) => from === 'measured').length,
   calibrated: figures.filter(({ from }) => from === 'calibrated').length,

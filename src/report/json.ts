@@ -4,6 +4,5 @@ export const jsonText = (value: object): string => `${JSON.stringify(value, null
 
 /** A record with `keys` in their order. */
 export const keyed = <K extends string, V>(keys: readonly K[], value: (key: K) => V): Record<K, V> =>
-  // A record built from all its keys is total; the compiler cannot see that through Object.fromEntries.
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- built from all its keys, the record is total
   Object.fromEntries(keys.map((key) => [key, value(key)])) as Record<K, V>;

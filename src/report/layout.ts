@@ -4,7 +4,7 @@ import { formatInteger } from '../units/format.ts';
 import type { Column } from './table.ts';
 import { left, right } from './table.ts';
 
-export const recomputeName = (recompute: Recompute): string => {
+const recomputeName = (recompute: Recompute): string => {
   switch (recompute.kind) {
     case 'none':
       return 'none';

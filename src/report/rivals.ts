@@ -21,9 +21,9 @@ export const runnersUp = (winner: Candidate, others: readonly Candidate[], paint
     formatPercent(outlook.utilisation.mfuFull),
     formatBytes(outlook.memory.headroom),
   ]);
-  const titles = [right('step'), right(againstOf(winner)), right('MFU'), right('free')];
+  const titles = [right('step'), right('longer'), right('MFU'), right('free')];
   const [head = '', ...body] = table([...layouts.columns, ...titles], rows);
-  return [paint('title', `next best`), paint('faint', head), ...body];
+  return [paint('title', 'next best'), paint('faint', head), ...body];
 };
 
 /** How much longer the job takes than the winner: of the run where there is one, for steps of other batches do not compare. */
@@ -36,15 +36,13 @@ const slowdown = (winner: Candidate, other: Candidate): number =>
 const slowdownText = (slowdown: number): string =>
   slowdown < 10 ? formatChange(slowdown) : `${formatInteger(slowdown + 1)}x`;
 
-const againstOf = ({ outlook }: Candidate): string => (outlook.run === null ? 'step' : 'run');
-
 export const neighbours = (near: readonly Neighbour[], paint: Paint): readonly string[] => {
   const rows = near.map(({ change, verdict, reason }) => [change, verdictText(verdict), reason]);
   const [head = '', ...body] = table([left('one change away'), right('outcome'), left('why it lost')], rows);
   return [paint('title', head), ...body];
 };
 
-export const verdictText = (verdict: Verdict): string => {
+const verdictText = (verdict: Verdict): string => {
   switch (verdict.kind) {
     case 'rule':
       return 'not legal';

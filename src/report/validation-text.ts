@@ -13,7 +13,12 @@ export const validationText = (
   const covered = rows.filter((row) => row.covered);
   const open = rows.filter((row) => !row.covered);
   const shown = worst === null ? covered : worstFirst(covered).slice(0, worst);
-  const paragraphs = [gradeTable(shown, paint), openTable(open, paint), summaryTable(summary, paint), legend(rows)];
+  const paragraphs = [
+    gradeTable(shown, worst === null ? 'row' : `worst ${shown.length} of ${covered.length} rows`, paint),
+    openTable(open, paint),
+    summaryTable(summary, paint),
+    legend(rows),
+  ];
   return `${paragraphs
     .filter((lines) => lines.length > 0)
     .map((lines) => lines.join('\n'))
@@ -23,7 +28,7 @@ export const validationText = (
 const worstFirst = (rows: readonly GradedRow[]): readonly GradedRow[] =>
   rows.toSorted((a, b) => Math.abs(b.error ?? 0) - Math.abs(a.error ?? 0));
 
-const gradeTable = (rows: readonly GradedRow[], paint: Paint): readonly string[] => {
+const gradeTable = (rows: readonly GradedRow[], title: string, paint: Paint): readonly string[] => {
   if (rows.length === 0) return [];
   const cells = rows.map((row) => [
     row.id,
@@ -32,7 +37,7 @@ const gradeTable = (rows: readonly GradedRow[], paint: Paint): readonly string[]
     valueText(row.metric, row.measured),
     row.metric === 'oom' ? verdictText(row.error) : errorText(row.error),
   ]);
-  const titles = [left('row'), left('metric'), right('predicted'), right('measured'), right('error')];
+  const titles = [left(title), left('metric'), right('predicted'), right('measured'), right('error')];
   const [head = '', ...body] = table(titles, cells);
   return [paint('title', head), ...body];
 };

@@ -65,7 +65,7 @@ const runItems = ({ job, outlook: { run } }: Candidate): readonly string[] => {
     ...item(
       'cost',
       `${formatDollars(run.dollars.low)} to ${formatDollars(run.dollars.high)} ` +
-        `(prices of ${price.date}, ${price.region}); ${formatEnergy(run.energy)} at PUE ${pue.value.toFixed(2)}`,
+        `(prices of ${price.date}, ${price.region}); ${formatEnergy(run.energy)} at rated power and PUE ${pue.value.toFixed(2)}`,
     ),
   ];
 };

@@ -43,16 +43,22 @@ interface Finding {
 type Rule = (fixed: Fixed) => Finding | null;
 
 /** Heads, hidden and MLP widths are cut into `tp` equal parts. */
-const tensorSplit: Rule = ({ model, tp }) => {
-  if (model === null || tp === null) return null;
-  const lengths = { heads: model.heads, 'kv heads': model.kvHeads, hidden: model.hidden, ffn: model.ffn };
-  const uneven = Object.entries(lengths).filter(([, length]) => length % tp !== 0);
-  if (uneven.length === 0) return null;
-  const named = uneven.map(([name, length]) => (name.endsWith('heads') ? `${length} ${name}` : `${name} ${length}`));
-  const isAllowed = (candidate: number): boolean => Object.values(lengths).every((length) => length % candidate === 0);
-  const suggestion = nearestNumber(tp, { max: model.kvHeads, isAllowed });
-  return { at: ['layout', 'tp'], message: `${tp} does not divide ${named.join(', ')}`, suggestion };
+const tensorSplit: Rule = (fixed) => {
+  const { model, tp } = fixed;
+  if (model === null || tp === null || splitsTensors(fixed)) return null;
+  const named = widthsOf(model).filter(([, width]) => width % tp !== 0);
+  const message = `${tp} does not divide ${named.map(([name, width]) => name.replace('#', String(width))).join(', ')}`;
+  return { at: ['layout', 'tp'], message, suggestion: nearestDegree('tp', fixed, splitsTensors) };
 };
+
+const widthsOf = ({ heads, kvHeads, hidden, ffn }: Model): readonly (readonly [string, number])[] => [
+  ['# heads', heads],
+  ['# kv heads', kvHeads],
+  ['hidden #', hidden],
+  ['ffn #', ffn],
+];
+const splitsTensors = ({ model, tp }: Fixed): boolean =>
+  model === null || tp === null || widthsOf(model).every(([, width]) => width % tp === 0);
 
 const sequenceParallelAlone: Rule = ({ sequenceParallel, tp }) =>
   sequenceParallel === true && tp === 1
@@ -69,25 +75,45 @@ const sequenceSplit: Rule = ({ sequenceParallel, tp, sequence }) =>
     : null;
 
 /** The fixed axes divide the devices; all three together fill them. */
-const gridFit: Rule = ({ tp, pp, dp, devices }) => {
-  const axes = Object.entries({ tp, pp, dp }).filter(([, size]) => size !== null);
+const gridFit: Rule = (fixed) => {
+  const axes = gridOf(fixed);
   const last = axes.at(-1);
-  if (devices === null || last === undefined) return null;
-  const product = axes.reduce((total, [, size]) => total * (size ?? 1), 1);
-  const isFull = axes.length === 3;
-  if (isFull ? product === devices : devices % product === 0) return null;
-  const [name, size] = last;
-  const others = product / (size ?? 1);
-  const isAllowed = (candidate: number): boolean =>
-    isFull ? others * candidate === devices : devices % (others * candidate) === 0;
-  const grid = axes.map(([axis, length]) => `${axis} ${length}`).join(' x ');
+  if (last === undefined || fillsDevices(fixed)) return null;
+  const product = productOf(axes);
+  const grid = axes.map(([axis, degree]) => `${axis} ${degree}`).join(' x ');
   const sum = axes.length > 1 ? `${grid} = ${product}` : String(product);
   return {
-    at: ['layout', name],
-    message: `${sum} ${isFull ? 'is not' : 'does not divide'} the ${devices} devices`,
-    suggestion: nearestNumber(size ?? 1, { max: devices, isAllowed }),
+    at: ['layout', last[0]],
+    message: `${sum} ${axes.length === 3 ? 'is not' : 'does not divide'} the ${fixed.devices} devices`,
+    suggestion: nearestDegree(last[0], fixed, fillsDevices),
   };
 };
+
+type GridAxis = 'tp' | 'pp' | 'dp';
+const gridOf = ({ tp, pp, dp }: Fixed): readonly (readonly [GridAxis, number])[] => {
+  const axes = [['tp', tp] as const, ['pp', pp] as const, ['dp', dp] as const];
+  return axes.flatMap(([name, degree]) => (degree === null ? [] : [[name, degree] as const]));
+};
+const productOf = (axes: readonly (readonly [GridAxis, number])[]): number =>
+  axes.reduce((product, [, degree]) => product * degree, 1);
+const fillsDevices = (fixed: Fixed): boolean => {
+  const axes = gridOf(fixed);
+  if (fixed.devices === null) return true;
+  return axes.length === 3 ? productOf(axes) === fixed.devices : fixed.devices % productOf(axes) === 0;
+};
+
+/** The nearest degree of an axis with which nothing is wrong, or else with which at least this is right. */
+const nearestDegree = (axis: GridAxis, fixed: Fixed, isRight: (fixed: Fixed) => boolean): number | null => {
+  const nearest = (isAllowed: (changed: Fixed) => boolean): number | null =>
+    nearestNumber(fixed[axis] ?? 1, {
+      max: fixed.devices ?? DEGREE_MAX,
+      isAllowed: (degree) => isAllowed({ ...fixed, [axis]: degree }),
+    });
+  return (
+    nearest((changed) => splitsTensors(changed) && splitsLayers(changed) && fillsDevices(changed)) ?? nearest(isRight)
+  );
+};
+const DEGREE_MAX = 1024;
 
 const chunksOfSchedule: Rule = ({ vp, schedule }) => {
   if (vp === null || schedule === null) return null;
@@ -107,24 +133,29 @@ const interleavingAlone: Rule = (fixed) =>
     : null;
 
 /** The layers are cut evenly, or evenly with the embedding, the head or both counted as a layer (Megatron-LM). */
-const pipelineSplit: Rule = ({ model, pp, vp }) => {
-  if (model === null || pp === null) return null;
-  const chunks = vp ?? 1;
-  const isAllowed = (stages: number): boolean =>
-    model.layers >= stages * chunks && [0, 1, 2].some((ends) => (model.layers + ends) % (stages * chunks) === 0);
-  if (isAllowed(pp)) return null;
-  const split = chunks === 1 ? `${pp} stages` : `${pp} stages of ${chunks} model chunks`;
+const pipelineSplit: Rule = (fixed) => {
+  const { model, pp, vp } = fixed;
+  if (model === null || pp === null || splitsLayers(fixed)) return null;
+  const split = vp === null || vp === 1 ? `${pp} stages` : `${pp} stages of ${vp} model chunks`;
   return {
     at: ['layout', 'pp'],
     message: `${split} do not split ${model.layers} layers evenly, with or without embedding and head as layers`,
-    suggestion: nearestNumber(pp, { max: model.layers, isAllowed }),
+    suggestion: nearestDegree('pp', fixed, splitsLayers),
   };
 };
 
-const dataParallel = ({ dp, devices, tp, pp }: Fixed): number | null => {
+const splitsLayers = ({ model, pp, vp }: Fixed): boolean => {
+  const chunks = (pp ?? 1) * (vp ?? 1);
+  if (model === null || pp === null) return true;
+  return model.layers >= chunks && [0, 1, 2].some((ends) => (model.layers + ends) % chunks === 0);
+};
+
+/** Pipelines side by side, if they are known and the grid they come from is right. */
+const dataParallel = (fixed: Fixed): number | null => {
+  const { dp, devices, tp, pp } = fixed;
+  if (!fillsDevices(fixed)) return null;
   if (dp !== null) return dp;
-  if (devices === null || tp === null || pp === null || devices % (tp * pp) !== 0) return null;
-  return devices / (tp * pp);
+  return devices === null || tp === null || pp === null ? null : devices / (tp * pp);
 };
 
 const microbatchFit: Rule = ({ microbatch, globalBatch }) => {

@@ -1,8 +1,11 @@
-/** What is assumed of the software wherever nobody says otherwise. */
+/** What is meant wherever nobody says otherwise. */
 import { ratio } from '../units/parse.ts';
 import type { Bytes } from '../units/quantity.ts';
 import { bytes } from '../units/quantity.ts';
 import type { Figure, Ratio } from './cluster.ts';
+import type { Precision } from './job.ts';
+
+export const PRECISION: Precision = 'bf16';
 
 export const FRAMEWORK_MEMORY: Figure<Bytes> = {
   value: bytes(3 * 2 ** 30),

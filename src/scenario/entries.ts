@@ -76,5 +76,7 @@ const parsed = <Written, Value>(tree: Tree, { schema, make, contradictions }: Ki
   const checked = schema.safeParse(tree.value);
   if (!checked.success) return { value: null, complaints: complaintsAbout(checked.error, tree) };
   const value = make(checked.data);
-  return { value, complaints: contradictions(value, tree) };
+  const complaints = contradictions(value, tree);
+  // What contradicts itself would only cause complaints about what depends on it.
+  return { value: complaints.length > 0 ? null : value, complaints };
 };

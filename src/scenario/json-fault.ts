@@ -15,7 +15,7 @@ export const jsonFault = ({ file, text }: Source): Complaint | null => {
 
 /** RFC 8259: one bracket, colon or comma, one string, or one number or literal, after white space. */
 const TOKEN =
-  /[\t\n\r ]*(?:([{}[\]:,])|("(?:[^"\\\p{Cc}]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*")|(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(?![\w.+-]))/uy;
+  /[\t\n\r ]*(?:([{}[\]:,])|("(?:[^"\\\p{Cc}]|[\u007F-\u009F]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*")|(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(?![\w.+-]))/uy;
 
 type Expected = 'value' | 'first item' | 'key' | 'first key' | 'colon' | 'comma or end';
 type Kind = '{' | '[' | '}' | ']' | ':' | ',' | 'string' | 'scalar';

@@ -50,8 +50,9 @@ const lookUp = (
   if (seen.includes(name)) return refused(tree, `${name} is based on itself: ${[...seen, name].join(' -> ')}`);
   const source = shelf.find(name);
   if (source === null) {
-    const message = `${show(name)} is not a ${noun} of the catalogue (${shelf.names.join(', ')})`;
-    return refused(tree, message, nearestName(name, shelf.names));
+    const nearest = nearestName(name, shelf.names);
+    const known = nearest === null ? `; the catalogue has ${shelf.names.join(', ')}` : '';
+    return refused(tree, `${show(name)} is not a ${noun} of the catalogue${known}`, nearest);
   }
   const read = readTree(source);
   if (read.tree === null) return read;

@@ -5,6 +5,7 @@ import type { Complaint } from './complaint.ts';
 import { inReadingOrder } from './complaint.ts';
 import type { Fixed } from './contradictions.ts';
 import { contradictions } from './contradictions.ts';
+import { PRECISION } from './defaults.ts';
 import type { Entry } from './entries.ts';
 import { clusterEntry, modelEntry } from './entries.ts';
 import { deepFreeze } from './freeze.ts';
@@ -103,7 +104,7 @@ const fixedOf = (tree: Tree, model: Model | null, cluster: Cluster | null): Fixe
     microbatch: only(layoutShape.microbatch, 'layout.microbatch'),
     schedule: only(layoutShape.schedule, 'layout.schedule'),
     sequenceParallel: only(layoutShape.sequenceParallel, 'layout.sequenceParallel'),
-    precision: tree.children.has('precision') ? only(precisionAxis, 'precision') : 'bf16',
+    precision: tree.children.has('precision') ? only(precisionAxis, 'precision') : PRECISION,
     recompute: only(recomputeAxis, 'recompute'),
   };
 };

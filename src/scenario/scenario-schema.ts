@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { clusterSchema } from './cluster-schema.ts';
 import type { Recompute } from './job.ts';
 import { PRECISIONS, RECOMPUTE_MODULES, SCHEDULES, ZERO_STAGES } from './job.ts';
-import { ALLOCATOR_OVERHEAD, FRAMEWORK_MEMORY } from './defaults.ts';
+import { ALLOCATOR_OVERHEAD, FRAMEWORK_MEMORY, PRECISION } from './defaults.ts';
 import { modelSchema } from './model-schema.ts';
 import { axis, closed, count, figure, flag, oneOf, share, size, whole, words } from './shape.ts';
 
@@ -129,7 +129,7 @@ const shape = {
   devices: devicesAxis.describe('How many cards: a number, or a list to compare.'),
   workload,
   layout: layout.prefault({}).describe('What is absent is searched.'),
-  precision: precisionAxis.prefault('bf16'),
+  precision: precisionAxis.prefault(PRECISION),
   recompute: searched(recomputeAxis).describe('Absent: none, selective and full are searched.'),
   memory: memory.prefault({}),
   software: software.prefault({}),

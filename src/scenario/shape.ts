@@ -40,12 +40,17 @@ export const whole = (min: number): z.ZodNumber => {
 };
 
 /** One value, or a list of values to try: always a list afterwards. */
-export const axis = <Value extends z.ZodType>(value: Value, wanted: string) =>
-  z
-    .union([value, z.array(value).min(1, { error: `${wanted}, or a list of at least one such value` })], {
-      error: `${wanted}, or a list of such values`,
-    })
-    .transform((given): readonly z.output<Value>[] => (Array.isArray(given) ? given : [given as z.output<Value>]));
+export const axis = <Value, Input>(value: z.ZodType<Value, Input>, wanted: string) =>
+  z.union(
+    [
+      value.transform((one): readonly Value[] => [one]),
+      z
+        .array(value)
+        .min(1, { error: `${wanted}, or a list of at least one such value` })
+        .readonly(),
+    ],
+    { error: `${wanted}, or a list of such values` },
+  );
 
 const quantity = <Value>(parse: (text: string | number) => Reading<Value>, examples: readonly (string | number)[]) =>
   z

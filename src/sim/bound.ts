@@ -20,7 +20,7 @@ import { machineOf } from './machine.ts';
 import { Meter } from './meter.ts';
 import type { ProfileCache } from './profile.ts';
 import { profilesFor } from './profile.ts';
-import type { Passes, Piece, StageAlone } from './stage-alone.ts';
+import type { Passes, StageAlone } from './stage-alone.ts';
 import { stageAlone } from './stage-alone.ts';
 import type { StageCount } from './stage-report.ts';
 import { evaluationOf } from './stage-report.ts';
@@ -79,14 +79,15 @@ const peakOf = ({ context, alone }: Timed): Pick<StageCount, 'memory' | 'moment'
   for (const slot of scheduleOf(schedule)({ ...pipeline, microbatches, stage: context.place.stage })) {
     const moment: Moment = { pass: passOf(slot), microbatch: microbatchOf(slot), chunk: chunkOf(slot) };
     const passes = alone[moment.pass][moment.chunk]!;
+    const isLast = moment.microbatch === microbatches - 1;
+    // The last microbatch of the shortened list stands for one in the middle as far as the loader reads ahead of it.
+    const isCut = isLast && moment.pass === 'forward' && microbatches < context.microbatches;
     ledger.enter(moment);
-    ledger.replay(pieceOf(passes, moment.microbatch, microbatches).memory);
+    ledger.replay((moment.microbatch === 0 ? passes.first : isLast && !isCut ? passes.last : passes.middle).memory);
   }
   ledger.replay(alone.tail.memory);
   return { memory: ledger.delta, moment: ledger.peakMoment };
 };
-const pieceOf = ({ first, middle, last }: Passes, microbatch: number, microbatches: number): Piece =>
-  microbatch === 0 ? first : microbatch === microbatches - 1 ? last : middle;
 
 /** What the stage does in a step, counted from its passes. */
 const meterOf = ({ context, alone }: Timed): Meter => {

@@ -7,10 +7,9 @@ import { collectiveShape, collectiveTime, scratchBytes, sentBytes } from '../col
 import { pushTime } from '../collectives/link-rate.ts';
 import type { Axis } from '../effects/group.ts';
 import { AXES, positionIn } from '../effects/group.ts';
-import type { Collective, Compute, Handlers, Mark, Receive, Section, Send } from '../effects/effect.ts';
-import { blocked, Descend } from '../effects/effect.ts';
-import type { Program, World } from '../effects/program.ts';
-import { Strand } from '../effects/program.ts';
+import type { Collective, Compute, Mark, Program, Receive, Section, Send } from '../effects/effect.ts';
+import type { Handlers, World } from '../effects/program.ts';
+import { blocked, Descend, Strand } from '../effects/program.ts';
 import { sizeOf } from '../effects/tensor.ts';
 import { costOf } from '../kernels/op.ts';
 import type { Rank } from '../units/identity.ts';
@@ -34,6 +33,8 @@ export interface Course {
   readonly profiles: Profiles;
   /** The strand that forked this one; null at a root. */
   readonly parent: Strand<Course> | null;
+  /** True once the strand that forked this one has joined it. */
+  isSettled: boolean;
   /** The term that everything counts for inside some sections. */
   override: Term | null;
   /** What the strand last spent time on: whoever waits for it waits for that. */
@@ -48,6 +49,7 @@ export const course = (profiles: Profiles): Course => ({
   meter: new Meter(),
   profiles,
   parent: null,
+  isSettled: false,
   override: null,
   cause: 'bubble',
   marks: new Map(),
@@ -98,7 +100,8 @@ export class KahnWorld implements World<Course> {
   }
   join(strand: Strand<Course>, child: Strand<Course>): void {
     waitUntil(strand.state, child.state.at, child.state.cause);
-    if (child.state.parent !== strand) return;
+    if (child.state.parent !== strand || child.state.isSettled) return;
+    child.state.isSettled = true;
     strand.state.ledger.settle(child.state.ledger.delta);
   }
   end({ state }: Strand<Course>): void {

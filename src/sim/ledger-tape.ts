@@ -12,6 +12,7 @@ type Entry =
 export class LedgerTape {
   readonly #entries: Entry[] = [];
   #settled: Ledger | null = null;
+  #isJoined = false;
 
   add(purpose: Purpose, size: number): void {
     this.#entries.push({ kind: 'add', purpose, size });
@@ -22,7 +23,10 @@ export class LedgerTape {
   fork(child: LedgerTape): void {
     this.#entries.push({ kind: 'fork', child });
   }
+  /** A strand that is joined again has ended before. */
   join(child: LedgerTape): void {
+    if (child.#isJoined) return;
+    child.#isJoined = true;
     this.#entries.push({ kind: 'join', child });
   }
 

@@ -3,7 +3,7 @@ import type { DeviceState } from '../actors/lifecycles/device.ts';
 import { DEVICE_SPEED } from '../actors/lifecycles/device.ts';
 import { Lifecycle } from '../actors/lifecycles/lifecycle.ts';
 import type { Mark } from '../effects/effect.ts';
-import { blocked } from '../effects/effect.ts';
+import { blocked } from '../effects/program.ts';
 import type { Passage } from '../effects/trace.ts';
 import type { Rank } from '../units/identity.ts';
 import type { Instant, Seconds } from '../units/quantity.ts';

@@ -4,10 +4,9 @@
  */
 import { messageProgram } from '../collectives/collective.ts';
 import { pushTime } from '../collectives/link-rate.ts';
-import type { Compute, Handlers, Mark, Receive, ReceiveAny, Section, Send } from '../effects/effect.ts';
-import { blocked, Descend } from '../effects/effect.ts';
-import type { Program, World } from '../effects/program.ts';
-import { Strand } from '../effects/program.ts';
+import type { Compute, Mark, Program, Receive, ReceiveAny, Section, Send } from '../effects/effect.ts';
+import type { Handlers, World } from '../effects/program.ts';
+import { blocked, Descend, Strand } from '../effects/program.ts';
 import { sizeOf } from '../effects/tensor.ts';
 import type { Trace, TraceEntry } from '../effects/trace.ts';
 import { costOf } from '../kernels/op.ts';

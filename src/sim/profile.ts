@@ -20,11 +20,9 @@ export type ProfileCache = Map<string, Profiles>;
  * `tensorDomain` is how many tensor ranks in a row share a scale-up domain.
  */
 const circumstances = ({ layout, precision, recompute }: Job, tensorDomain: number): string => {
-  const { tp, pp, dp, zero, microbatch, sequenceParallel } = layout;
+  const { tp, pp, microbatch, sequenceParallel } = layout;
   const modules = recompute.kind === 'selective' ? recompute.modules.join('+') : recompute.kind;
-  return [tp, tensorDomain, sequenceParallel, microbatch, pp > 1, zero > 0 ? dp : 1, zero, precision, modules].join(
-    ' ',
-  );
+  return [tp, tensorDomain, sequenceParallel, microbatch, pp > 1, precision, modules].join(' ');
 };
 
 export const profilesFor = (cache: ProfileCache, job: Job, tensorDomain: number): Profiles => {

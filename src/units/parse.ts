@@ -37,8 +37,17 @@ export const parseRatio = (text: string | number): Reading<Quantity<'1'>> => rea
 /** Tokens or parameters, the only things counted in K, M, B and T: `300B`, `15T`, `1000`. */
 export const parseCount = (text: string | number): Reading<number> => {
   const reading = read(text, COUNT, (value) => value);
-  if (reading.kind === 'misspelt' || Number.isSafeInteger(reading.value)) return reading;
-  return misspelt(text, COUNT, String(Math.min(Math.round(reading.value), Number.MAX_SAFE_INTEGER)));
+  if (reading.kind === 'value' && Number.isSafeInteger(reading.value)) return reading;
+  const suggestion = reading.kind === 'misspelt' ? reading.suggestion : String(text);
+  return misspelt(text, COUNT, nearestCount(suggestion));
+};
+
+const nearestCount = (suggestion: string): string => {
+  const near = read(suggestion, COUNT, (value) => value);
+  if (near.kind === 'misspelt') return COUNT.example;
+  return Number.isSafeInteger(near.value)
+    ? suggestion
+    : String(Math.min(Math.round(near.value), Number.MAX_SAFE_INTEGER));
 };
 
 const read = <Value>(text: string | number, dimension: Dimension, make: (value: number) => Value): Reading<Value> => {
@@ -46,8 +55,7 @@ const read = <Value>(text: string | number, dimension: Dimension, make: (value: 
   if (digits === null) return misspelt(text, dimension, dimension.example);
   const scale = Object.hasOwn(dimension.units, unit) ? dimension.units[unit] : undefined;
   if (scale === undefined) return misspelt(text, dimension, join(digits, nearestUnit(unit, dimension)));
-  const value = Number(`${digits}e${scale.exponent}`) * scale.factor;
-  return Number.isFinite(value) ? { kind: 'value', value: make(value) } : misspelt(text, dimension, dimension.example);
+  return { kind: 'value', value: make(Number(`${digits}e${scale.exponent}`) * scale.factor) };
 };
 
 const misspelt = (text: string | number, { wanted }: Dimension, suggestion: string): Reading<never> => ({
@@ -56,9 +64,9 @@ const misspelt = (text: string | number, { wanted }: Dimension, suggestion: stri
   suggestion,
 });
 
-/** The digits, and everything around them as the unit: `$2.50/h` is 2.50 of `$/h`. */
+/** The digits, and everything around them as the unit: `$2.50/h` is 2.50 of `$/h`. Nobody needs more than 30 digits. */
 const split = (text: string): { digits: string | null; unit: string } => {
-  const [, sign = '', digits = null, rest = ''] = /^\s*(\$?)\s*(\d+(?:\.\d+)?)\s*(.*?)\s*$/u.exec(text) ?? [];
+  const [, sign = '', digits = null, rest = ''] = /^\s*(\$?)\s*(\d{1,30}(?:\.\d+)?)\s*(.*?)\s*$/u.exec(text) ?? [];
   return { digits, unit: sign + rest };
 };
 const join = (digits: string, unit: string): string =>

@@ -24,7 +24,7 @@ export const gradeAll = (rows: readonly Row[], predictor: Predictor): Validation
   return { rows: graded, summary: summarise(graded) };
 };
 
-export const grade = (row: Row, { clusters, evaluate: evaluateAfresh }: Predictor): readonly GradedRow[] => {
+const grade = (row: Row, { clusters, evaluate: evaluateAfresh }: Predictor): readonly GradedRow[] => {
   const evaluate = remembered(evaluateAfresh);
   const metrics = metricsOf(row);
   if (metrics.length === 0) return [uncovered(row, 'step_s', nothingToGrade(row))];

@@ -59,7 +59,7 @@ export const shapeOf = (row: Row): Filled<Model> & { sequence: number } => {
   const { model } = row;
   const assumed: string[] = [];
   const fill = (value: number | null, otherwise: number, words: string): number => {
-    if (value === null) assumed.push(`${words.replace('$', String(otherwise))}`);
+    if (value === null) assumed.push(words.replace('$', String(otherwise)));
     return value ?? otherwise;
   };
   const derived = aspect(model.params_b ?? 0);
@@ -100,7 +100,7 @@ const familyOf = ({ model, framework }: Row, gated: boolean): Family => {
     activation: activationOf(model.act) ?? family.activation,
     position: positionOf(model.pos) ?? family.position,
     tied: model.tied_embeddings ?? family.tied,
-    parallelBlock: family.parallelBlock || /^MegaScale/.test(framework ?? ''),
+    parallelBlock: family.parallelBlock || framework?.startsWith('MegaScale') === true,
   };
 };
 

@@ -2,8 +2,8 @@
 import type { Precision, Recompute, ScheduleName } from '../scenario/job.ts';
 import type { Filled } from './filled.ts';
 import { assume, stated } from './filled.ts';
-import type { Row } from './row.ts';
 import { habitsOf } from './framework.ts';
+import type { Row } from './row.ts';
 
 /** Null for a spelling that no table has: the row is then refused, not guessed at. */
 export const precisionOf = (row: Row): Filled<Precision> | null => {
@@ -90,21 +90,28 @@ export interface Pipelining {
 }
 
 /** Null for a schedule that no table has. Schedules that do not exist here yet are predicted as the nearest that does. */
-export const pipeliningOf = ({ schedule, vp, pp }: Row): Filled<Pipelining> | null => {
+export const pipeliningOf = (row: Row): Filled<Pipelining> | null => {
+  const { schedule, vp } = row;
   if (vp !== null && vp > 1) return named({ schedule: 'interleaved', vp }, schedule);
-  if (schedule === null || /^(none|1f1b|non-interleaved-1f1b)$/.test(schedule))
-    return vp === null && schedule === null && pp !== 1 ? assume(PLAIN, 'vp 1: not stated') : stated(PLAIN);
-  if (schedule === 'gpipe') return stated({ schedule: 'gpipe', vp: 1 });
+  if (schedule === null) return vp === null && row.pp !== 1 ? assume(PLAIN, 'vp 1: not stated') : stated(PLAIN);
   const chunks = /vpp(\d+)/.exec(schedule)?.[1];
   if (chunks !== undefined) return stated({ schedule: 'interleaved', vp: Number(chunks) });
-  if (/interleaved/.test(schedule))
-    return assume({ schedule: 'interleaved', vp: 2 }, 'vp 2: interleaved, chunks not stated');
-  return UNAVAILABLE.test(schedule) ? named(PLAIN, schedule) : null;
+  if (vp === 1 && schedule.includes('interleaved')) return stated(PLAIN);
+  return SCHEDULES.find(([pattern]) => pattern.test(schedule))?.[1](schedule) ?? null;
 };
+
+const PLAIN: Pipelining = { schedule: '1f1b', vp: 1 };
 
 const UNAVAILABLE = /^(zb|zero-bubble|dualpipe|v-half|v-min)/;
 
-const PLAIN: Pipelining = { schedule: '1f1b', vp: 1 };
+type Named = (schedule: string) => Filled<Pipelining>;
+const SCHEDULES: readonly (readonly [pattern: RegExp, meaning: Named])[] = [
+  [/^(none|1f1b|non-interleaved-1f1b)$/, () => stated(PLAIN)],
+  [/^gpipe$/, () => stated({ schedule: 'gpipe', vp: 1 })],
+  [/interleaved/, () => assume({ schedule: 'interleaved', vp: 2 }, 'vp 2: interleaved, chunks not stated')],
+  [UNAVAILABLE, (schedule) => named(PLAIN, schedule)],
+];
+
 const named = (pipelining: Pipelining, schedule: string | null): Filled<Pipelining> =>
   schedule !== null && UNAVAILABLE.test(schedule)
     ? assume(pipelining, `schedule ${pipelining.schedule}: stands for ${schedule}, which is not predicted yet`)

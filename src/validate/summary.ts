@@ -1,5 +1,5 @@
 /** How far off the predictions are, in all and by class: the error band that a prediction of that class carries. */
-import type { GradedRow, Summary } from './validation.ts';
+import type { Class, GradedRow, Summary } from './validation.ts';
 import { CLASSES, METRICS } from './validation.ts';
 
 /** In the order of the classes, within a class by metric and then by name. */
@@ -7,16 +7,17 @@ export const summarise = (rows: readonly GradedRow[]): readonly Summary[] =>
   CLASSES.flatMap((by) =>
     METRICS.flatMap((metric) => {
       const ofMetric = rows.filter((row) => row.metric === metric);
-      const nameOf = (row: GradedRow): string => (by === 'all' ? 'all' : row[by]);
-      const names = [...new Set(ofMetric.map(nameOf))].sort();
+      const names = [...new Set(ofMetric.map((row) => nameOf(row, by)))].sort();
       return names.map((name) => ({
         by,
         name,
         metric,
-        ...statisticsOf(ofMetric.filter((row) => nameOf(row) === name)),
+        ...statisticsOf(ofMetric.filter((row) => nameOf(row, by) === name)),
       }));
     }),
   );
+
+const nameOf = (row: GradedRow, by: Class): string => (by === 'all' ? 'all' : row[by]);
 
 const statisticsOf = (rows: readonly GradedRow[]): Omit<Summary, 'by' | 'name' | 'metric'> => {
   const errors = rows.flatMap(({ error }) => (error === null ? [] : [error]));

@@ -6,8 +6,6 @@ import { gradeAll } from './grade.ts';
 import { parseRows } from './rows-file.ts';
 import type { Validation } from './validation.ts';
 
-export type { GradedRow, Metric, Summary, Validation } from './validation.ts';
-
 export type Validated =
   | (Validation & { readonly kind: 'validation' })
   | { readonly kind: 'complaints'; readonly complaints: readonly Complaint[] };

@@ -119,6 +119,7 @@ describe('exit code 2', () => {
     [['plan', question, '--top', '-1']],
     [['plan', question, '--set', 'devices']],
     [['simulate', question, '--fidelity', 'exact']],
+    [['simulate', question, '--gpus', '32', '--fidelity', 'message']],
     [['plan', question, 'another.yaml']],
     [[]],
   ])('is the end of %j', async (argv) => {
@@ -129,28 +130,24 @@ describe('exit code 2', () => {
 });
 
 describe('exit code 3', () => {
-  const impossible = [
-    '--model',
-    'gpt3-175b',
-    '--cluster',
-    'dgx-a100-80g',
-    '--devices',
-    '8',
-    '--seq',
-    '2048',
-    '--gbs',
-    '64',
-  ];
+  const asked = ['--model', 'gpt3-13b', '--cluster', 'dgx-a100-80g', '--seq', '1024', '--gbs', '8', ...alone];
+  const impossible = [...asked, '--devices', '1', '--microbatch', '1', '--recompute', 'full'];
   it('is a job that cannot be planned, with its binding constraint and fixes', async () => {
-    const { code, out, err } = await run(['plan', ...impossible, ...alone]);
+    const { code, out, err } = await run(['plan', ...impossible]);
     expect({ code, err }).toEqual({ code: 3, err: '' });
     expect(out).toContain('No plan:');
     expect(out).toContain('  1. ');
   });
-  it('says the same in JSON', async () => {
-    const { code, out } = await run(['plan', ...impossible, ...alone, '--json']);
+  it('offers fixes that, written into the scenario, give a plan', async () => {
+    const { code, out } = await run(['plan', ...impossible, '--json']);
     expect(code).toBe(3);
-    expect(planSchema.parse(JSON.parse(out)).outcome).toBe('infeasible');
+    const answer = planSchema.parse(JSON.parse(out));
+    if (answer.outcome === 'plan') throw new Error('13B parameters do not train on one card');
+    expect(answer.fixes.length).toBeGreaterThan(0);
+    for (const { edits } of answer.fixes) {
+      const sets = edits.flatMap(({ key, value }) => ['--set', `${key}=${value}`]);
+      expect((await run(['plan', ...impossible, ...sets])).code).toBe(0);
+    }
   });
   it('is a layout that no rule allows, with the rule', async () => {
     const { code, out, err } = await run(['plan', question, '--explain', 'tp=3']);
@@ -178,7 +175,7 @@ seed: one
     for (const line of mistakes) expect(line).toMatch(/wrong\.yaml:\d+:\d+ /u);
     expect(lines.at(-1)).toBe(`${mistakes.length} mistakes in ${file}; nothing was planned.`);
     expect(err).toContain('wrong.yaml:1:8 ');
-    expect(err).toContain('wrong.yaml:5:28 layout.schedule');
+    expect(err).toContain('wrong.yaml:5:27 layout.schedule');
   });
   it('is a file that is not there, with the nearest name', async () => {
     const { code, out, err } = await run(['plan', join(folder, 'rum.yaml')]);

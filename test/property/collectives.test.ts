@@ -2,10 +2,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { messageProgram, scratchBytes, sentBytes } from '../../src/collectives/collective.ts';
+import type { Program } from '../../src/effects/effect.ts';
 import { OPERATIONS } from '../../src/effects/effect.ts';
-import { member } from '../../src/effects/group.ts';
-import type { Program } from '../../src/effects/program.ts';
 import { fork, join } from '../../src/effects/program.ts';
+import { member } from '../../src/effects/group.ts';
 import { part, segmentLength, segmentOf, segmentStart } from '../../src/effects/tensor.ts';
 import type { Rank } from '../../src/units/identity.ts';
 import { rank } from '../../src/units/identity.ts';

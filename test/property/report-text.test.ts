@@ -16,6 +16,8 @@ import { timeScaleFor, toGibibytes } from '../../src/units/format.ts';
 import { candidates, infeasibles, plans } from './report-fixtures.ts';
 import { findings, validations } from './report-outcomes.ts';
 
+/** Whole plans are large; what they have in common shows in a few of them. */
+const few = { numRuns: 40 };
 const options = { paint: unpainted, top: 3, sources: true };
 const linesOf = (text: string): readonly string[] => text.split('\n');
 const widest = (text: string): number => Math.max(...linesOf(text).map((line) => stringWidth(line)));
@@ -28,6 +30,7 @@ describe('a page', () => {
       fc.property(plans, (plan) => {
         expect(widest(planText(plan, options))).toBeLessThanOrEqual(PAGE_WIDTH);
       }),
+      few,
     );
   });
   it('of a refusal is no wider than 100 columns', () => {
@@ -45,6 +48,7 @@ describe('a page', () => {
         expect(widest(validationText(validation, { worst: null, paint: unpainted }))).toBeLessThanOrEqual(PAGE_WIDTH);
         expect(widest(doctorText('1.0.0', found, unpainted))).toBeLessThanOrEqual(PAGE_WIDTH);
       }),
+      few,
     );
   });
   it('of a plan fits two screens', () => {
@@ -52,6 +56,7 @@ describe('a page', () => {
       fc.property(plans, (plan) => {
         expect(linesOf(planText(plan, { ...options, sources: false })).length).toBeLessThan(80);
       }),
+      few,
     );
   });
   it('is the same whatever the emphasis, but for the emphasis', () => {
@@ -61,6 +66,7 @@ describe('a page', () => {
       fc.property(plans, (plan) => {
         expect(unmarked(planText(plan, { ...options, paint: marked }))).toBe(planText(plan, options));
       }),
+      few,
     );
   });
 });
@@ -145,6 +151,7 @@ describe('the report of a plan', () => {
         const isAbove = plan.winner.outlook.utilisation.mfuFull > (plan.winner.job.cluster.bestMfu?.value ?? Infinity);
         expect(planText(plan, options).includes('be careful')).toBe(isAbove);
       }),
+      few,
     );
   });
   it('says when it is only the best so far', () => {
@@ -152,6 +159,7 @@ describe('the report of a plan', () => {
       fc.property(plans, (plan) => {
         expect(planText(plan, options).includes('interrupted')).toBe(!plan.complete);
       }),
+      few,
     );
   });
   it('says when a layout does not fit, and only then', () => {
@@ -172,6 +180,7 @@ describe('the report of a plan', () => {
           if (from === 'assumed') expect(words).toContain(`${key} ${text}`);
         }
       }),
+      few,
     );
   });
   it('lists every fix of a refusal by what to write', () => {

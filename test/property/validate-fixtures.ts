@@ -111,19 +111,28 @@ export const jobOf = (row: Row): Job => {
   return interpretation.job;
 };
 
+const SHAPE = {
+  layers: 96,
+  hidden: 12_288,
+  heads: 96,
+  kv_heads: 96,
+  ffn: 49_152,
+  gated: false,
+  vocab: 51_200,
+  seq: 2_048,
+};
+const LAYOUT = { gpus: 64, tp: 8, pp: 8, vp: 1, dp: 1, zero: 1, sp: true, gbs: 64, mbs: 1, schedule: '1f1b' };
+
 /** GPT-3 175B on 64 cards, with what is given put in its place. */
 export const gpt = (changes: Record<string, unknown> = {}, model: Record<string, unknown> = {}): Row =>
   ROW.parse({
     id: 'row',
     framework: 'Megatron-LM',
-    model: {
-      ...{ layers: 96, hidden: 12_288, heads: 96, kv_heads: 96, ffn: 49_152 },
-      ...{ gated: false, vocab: 51_200, seq: 2_048 },
-      ...model,
-    },
+    model: { ...SHAPE, ...model },
     hw: { gpu: 'A100-SXM4-80GB', gpus_per_node: 8, inter_gbps_per_gpu: 200 },
-    ...{ gpus: 64, tp: 8, pp: 8, vp: 1, dp: 1, zero: 1, sp: true },
-    ...{ gbs: 64, mbs: 1, recompute: 'full', precision: 'fp16', schedule: '1f1b' },
+    ...LAYOUT,
+    recompute: 'full',
+    precision: 'fp16',
     measured: { iter_s: 1 },
     ...changes,
   });

@@ -153,6 +153,49 @@ describe('open fields', () => {
     expect(peakOf({ ...job, layout: { ...job.layout, pp: job.layout.pp / 2 } })).toBeGreaterThan(CAPACITY);
   });
 
+  it('when nothing fits, the layout that lacks least is taken, and it is said', () => {
+    const row = gpt({ tp: null, pp: null, dp: null, gpus: 512, gbs: 512 });
+    const tiny = { ...catalogue, clusters: () => clusterWith(1) };
+    const interpretation = interpret(row, tiny);
+    if (interpretation.kind === 'refused') throw new Error(interpretation.reason);
+    expect(interpretation.job.layout).toMatchObject({ tp: 8, pp: 64, dp: 1 });
+    expect(interpretation.assumed.join('; ')).toMatch(/no choice of the open fields fits/);
+  });
+
+  it('frameworks that shard everything do so where a row does not say', () => {
+    const zeroOf = (framework: string): number => jobOf(gpt({ framework, zero: null, gpus: 8, pp: 1 })).layout.zero;
+    for (const name of ['torchtitan FSDP2', 'llm-foundry FSDP', 'MaxText', 'DeepSpeed ZeRO-3'])
+      expect(zeroOf(name)).toBe(3);
+    for (const name of ['NeMo 24.07', 'Megatron-DeepSpeed', 'unheard of']) expect(zeroOf(name)).toBe(1);
+  });
+
+  it('every sequence of the batch is run, in microbatches no larger than the row says', () => {
+    const sizes = fc.integer({ min: 1, max: 40 });
+    fc.assert(
+      fc.property(sizes, sizes, fc.constantFrom(1, 3, 8), (mbs, perRank, dp) => {
+        const job = jobOf(gpt({ gpus: 64 * dp, dp, gbs: perRank * dp, mbs }));
+        expect(job.workload.globalBatch).toBe(perRank * dp);
+        expect(job.layout.microbatch).toBeLessThanOrEqual(mbs);
+        expect(perRank % job.layout.microbatch).toBe(0);
+      }),
+    );
+  });
+
+  it('gradients are not sharded under a pipeline, where they are reduced once a step', () => {
+    expect(jobOf(gpt({ zero: 2 })).layout.zero).toBe(1);
+    expect(jobOf(gpt({ zero: 2, gpus: 8, pp: 1 })).layout.zero).toBe(2);
+  });
+
+  it('what the row says of its node and its network replaces what the catalogue says', () => {
+    const { cluster } = jobOf(
+      gpt({ hw: { gpu: 'A100', gpus_per_node: 4, inter_gbps_per_gpu: 50, nvlink_domain: 16 } }),
+    );
+    expect(cluster.devicesPerNode).toBe(4);
+    expect(cluster.scaleUpDomain).toBe(16);
+    expect(cluster.nic.bandwidth.value).toBe(6.25e9);
+    expect(cluster.nic.efficiency).toEqual(clusterWith(CAPACITY).nic.efficiency);
+  });
+
   it('what the row itself assumed is passed on', () => {
     const [graded] = gradesOf(gpt({ assumed: ['vocab 51200'] }));
     expect(graded?.assumed).toContain('vocab 51200');
@@ -167,6 +210,8 @@ describe('open fields', () => {
         const { layers, hidden, ffn } = job.model;
         const parameters = layers * (4 * hidden ** 2 + 2 * hidden * ffn);
         expect(Math.abs(parameters / (billions * 1e9) - 1)).toBeLessThan(0.3);
+        expect(hidden / layers).toBeGreaterThan(96);
+        expect(hidden / layers).toBeLessThan(192);
       }),
     );
   });

@@ -2,11 +2,10 @@
 import fc from 'fast-check';
 import type { CollectiveShape } from '../../src/collectives/collective.ts';
 import { collective } from '../../src/effects/ask.ts';
-import type { Algorithm, Operation } from '../../src/effects/effect.ts';
+import type { Algorithm, Operation, Program } from '../../src/effects/effect.ts';
 import { OPERATIONS } from '../../src/effects/effect.ts';
 import type { Group } from '../../src/effects/group.ts';
 import { member } from '../../src/effects/group.ts';
-import type { Program } from '../../src/effects/program.ts';
 import type { Tensor } from '../../src/effects/tensor.ts';
 import { elementsOf, part, segmentOf } from '../../src/effects/tensor.ts';
 import type { Rank } from '../../src/units/identity.ts';

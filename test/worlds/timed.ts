@@ -1,10 +1,9 @@
 /** A world of time without values: messages occupy lanes and take their time on an idle, even fabric of two link classes. */
 import { messageProgram } from '../../src/collectives/collective.ts';
 import type { LinkRate, Links } from '../../src/collectives/link-rate.ts';
-import type { AnswerTo, EffectOf, Handlers, Kind } from '../../src/effects/effect.ts';
-import { blocked, Descend } from '../../src/effects/effect.ts';
-import type { Program, World } from '../../src/effects/program.ts';
-import { Strand } from '../../src/effects/program.ts';
+import type { AnswerTo, EffectOf, Kind, Program } from '../../src/effects/effect.ts';
+import type { Handlers, World } from '../../src/effects/program.ts';
+import { blocked, Descend, Strand } from '../../src/effects/program.ts';
 import { sizeOf } from '../../src/effects/tensor.ts';
 import type { Rank } from '../../src/units/identity.ts';
 import { blockId } from '../../src/units/identity.ts';

@@ -1,8 +1,7 @@
 /** A world without time: effects are answered with real values, and ready strands run in an order drawn from a seed. */
-import type { AnswerTo, Compute, EffectOf, Handlers, Kind, Receive } from '../../src/effects/effect.ts';
-import { blocked, Descend } from '../../src/effects/effect.ts';
-import type { Program, World } from '../../src/effects/program.ts';
-import { Strand } from '../../src/effects/program.ts';
+import type { AnswerTo, Compute, EffectOf, Kind, Program, Receive } from '../../src/effects/effect.ts';
+import type { Handlers, World } from '../../src/effects/program.ts';
+import { blocked, Descend, Strand } from '../../src/effects/program.ts';
 import type { Block, Tensor } from '../../src/effects/tensor.ts';
 import { elementsOf, sizeOf } from '../../src/effects/tensor.ts';
 import { messageProgram } from '../../src/collectives/collective.ts';

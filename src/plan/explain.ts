@@ -1,0 +1,80 @@
+/** One layout by itself: what it takes, or why it cannot be. */
+import type { Job } from '../scenario/job.ts';
+import type { Scenario } from '../scenario/scenario.ts';
+import { bound } from '../sim/bound.ts';
+import type { Fidelity } from '../sim/evaluation.ts';
+import type { Evaluation } from '../sim/evaluation.ts';
+import { folded } from '../sim/folded.ts';
+import { message } from '../sim/message.ts';
+import type { Point } from './enumerate.ts';
+import { enumerate, jobAt } from './enumerate.ts';
+import { candidateOf } from './outlook.ts';
+import type { Candidate } from './plan.ts';
+import { ruleAgainst } from './rules.ts';
+
+const RUNGS: Readonly<Record<Fidelity, (job: Job) => Evaluation>> = {
+  bound,
+  folded,
+  message: (job) => message(job).evaluation,
+};
+
+export const explain = (job: Job, fidelity: Fidelity): Candidate => candidateOf(job, RUNGS[fidelity](job));
+
+/** Axes that a question about one layout may fix, as text: `tp=8`. */
+export const FIXABLE = [
+  'tp',
+  'pp',
+  'vp',
+  'dp',
+  'microbatch',
+  'schedule',
+  'zero',
+  'sequenceParallel',
+  'recompute',
+  'precision',
+  'devices',
+] as const;
+export type Fixed = Readonly<Partial<Record<(typeof FIXABLE)[number], string>>>;
+
+const textOf = (point: Point, axis: (typeof FIXABLE)[number]): string => {
+  if (axis === 'recompute') return point.recompute.kind;
+  if (axis === 'precision') return point.precision;
+  if (axis === 'devices') return String(point.devices);
+  return String(point.layout[axis]);
+};
+
+/** The scenario with the layout's numbers fixed, so that values which a free search would not try can be asked about. */
+const narrowed = (scenario: Scenario, fixed: Fixed): Scenario => {
+  const number = (axis: 'tp' | 'pp' | 'vp' | 'dp' | 'microbatch') =>
+    fixed[axis] === undefined ? {} : { [axis]: [Number(fixed[axis])] };
+  const layout = {
+    ...scenario.layout,
+    ...number('tp'),
+    ...number('pp'),
+    ...number('vp'),
+    ...number('dp'),
+    ...number('microbatch'),
+  };
+  return { ...scenario, layout };
+};
+
+const matching = function* (scenario: Scenario, fixed: Fixed): Generator<Job> {
+  const axes = FIXABLE.filter((axis) => fixed[axis] !== undefined);
+  const open = narrowed(scenario, fixed);
+  for (const point of enumerate(open))
+    if (axes.every((axis) => textOf(point, axis) === fixed[axis])) yield jobAt(scenario, point);
+};
+
+/** The legal jobs of a scenario that match what is fixed. */
+export const jobsOf = (scenario: Scenario, fixed: Fixed): readonly Job[] =>
+  [...matching(scenario, fixed)].filter((job) => ruleAgainst(job) === null);
+
+/** The rule that forbids what is fixed, or that nothing in the scenario matches it. */
+export const whyNot = (scenario: Scenario, fixed: Fixed): string => {
+  for (const job of matching(scenario, fixed)) {
+    const rule = ruleAgainst(job);
+    if (rule !== null) return rule;
+  }
+  const asked = Object.entries(fixed).map(([axis, value]) => `${axis}=${value}`);
+  return `no layout of this scenario has ${asked.join(', ')}: the axes of the grid must multiply to ${scenario.devices.join(' or ')} devices`;
+};

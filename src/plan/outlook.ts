@@ -1,0 +1,75 @@
+/** From a step time to what its payer asks: tokens a day, days, dollars, energy, utilisation, headroom. */
+import { modelFlops } from '../model/flops.ts';
+import { FORMATS } from '../model/precision.ts';
+import type { Job } from '../scenario/job.ts';
+import type { Evaluation } from '../sim/evaluation.ts';
+import { peakOf } from '../sim/machine.ts';
+import type { Bytes, Joules } from '../units/quantity.ts';
+import { dollars, seconds } from '../units/quantity.ts';
+import type { Candidate, Outlook, Utilisation } from './plan.ts';
+
+const SECONDS_A_DAY = 86400;
+const SECONDS_AN_HOUR = 3600;
+
+export const candidateOf = (job: Job, evaluation: Evaluation): Candidate => ({
+  job,
+  evaluation,
+  outlook: outlookOf(job, evaluation),
+});
+
+const outlookOf = (job: Job, evaluation: Evaluation): Outlook => {
+  const { workload, devices } = job;
+  const tokens = workload.globalBatch * workload.sequence;
+  const tokensPerSecond = tokens / evaluation.step;
+  return {
+    tokensPerSecond,
+    tokensPerDay: tokensPerSecond * SECONDS_A_DAY,
+    tokensPerSecondPerDevice: tokensPerSecond / devices,
+    utilisation: utilisationOf(job, evaluation),
+    memory: memoryOf(job, evaluation),
+    run: runOf(job, evaluation),
+  };
+};
+
+const utilisationOf = (job: Job, { step, hardwareFlops }: Evaluation): Utilisation => {
+  const { model, workload, devices } = job;
+  const peak = peakOf(job, FORMATS[job.precision].peak);
+  const available = peak.rate * devices * step;
+  const share = (attention: Parameters<typeof modelFlops>[2]): number =>
+    (workload.globalBatch * modelFlops(model, workload.sequence, attention)) / available;
+  return {
+    mfuFull: share('full'),
+    mfuCausal: share('causal'),
+    mfu6nd: share('none'),
+    hfu: hardwareFlops / available,
+    peakDtype: peak.dtype,
+  };
+};
+
+const memoryOf = ({ cluster }: Job, { stages }: Evaluation): Outlook['memory'] => {
+  const worst = stages.reduce((most, stage) => (stage.memory.total > most.memory.total ? stage : most));
+  const capacity = cluster.accelerator.memory.value;
+  const peak = worst.memory.total;
+  return { stage: worst.stage, peak, capacity, headroom: (capacity - peak) as Bytes };
+};
+
+/** The cards are taken to draw their rated power throughout. */
+const runOf = ({ workload, cluster, devices }: Job, { step }: Evaluation): Outlook['run'] => {
+  if (workload.tokens === null) return null;
+  const steps = Math.ceil(workload.tokens / (workload.globalBatch * workload.sequence));
+  const time = seconds(steps * step);
+  const deviceHours = (time * devices) / SECONDS_AN_HOUR;
+  const power = cluster.accelerator.power.value + cluster.hostPower.value;
+  return {
+    steps,
+    time,
+    days: time / SECONDS_A_DAY,
+    deviceHours,
+    dollars: { low: dollars(deviceHours * cluster.price.low), high: dollars(deviceHours * cluster.price.high) },
+    energy: (power * cluster.pue.value * devices * time) as Joules,
+  };
+};
+
+/** What the run costs at the price of the middle; the step's own cost when no run is asked about. */
+export const priceOf = ({ job, evaluation }: Pick<Candidate, 'job' | 'evaluation'>): number =>
+  (evaluation.step * job.devices * (job.cluster.price.low + job.cluster.price.high)) / 2 / SECONDS_AN_HOUR;

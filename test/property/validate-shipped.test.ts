@@ -1,0 +1,49 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { Cluster } from '../../src/scenario/cluster.ts';
+import { parseCluster } from '../../src/scenario/entries.ts';
+import type { Library } from '../../src/scenario/library.ts';
+import { validate } from '../../src/validate/validate.ts';
+import { shippedRows, shippedText } from './validate-fixtures.ts';
+
+const folder = new URL('../../scenarios/clusters/', import.meta.url);
+const nothing = { names: [], find: () => null };
+const library: Library = {
+  clusters: {
+    names: readdirSync(folder).map((name) => name.replace('.yaml', '')),
+    find: (name) => ({ file: `${name}.yaml`, text: readFileSync(new URL(`${name}.yaml`, folder), 'utf8') }),
+  },
+  models: nothing,
+  read: () => null,
+};
+const shippedCluster = (name: string): Cluster => {
+  const { value, complaints } = parseCluster({ file: name, text: name }, library);
+  if (value === null) throw new Error(JSON.stringify(complaints));
+  return value;
+};
+
+describe('the shipped rows on the shipped clusters', () => {
+  const answer = validate(shippedText, 'rows.jsonl', shippedCluster);
+  if (answer.kind === 'complaints') throw new Error(JSON.stringify(answer.complaints));
+
+  it('every row has a prediction for every metric that it measured', () => {
+    expect(new Set(answer.rows.map(({ id }) => id)).size).toBe(shippedRows().length);
+    expect(answer.rows.filter(({ covered, error }) => !covered || !Number.isFinite(error))).toEqual([]);
+  });
+
+  it('in the median a step is predicted within 30 % and memory within 20 %', () => {
+    const medianOf = (metric: string): number =>
+      answer.summary.find((summary) => summary.by === 'all' && summary.metric === metric)?.median ?? Infinity;
+    expect(medianOf('step_s')).toBeLessThan(0.3);
+    expect(medianOf('memory_bytes')).toBeLessThan(0.2);
+  });
+
+  it('every class is summarised, and none twice', () => {
+    for (const by of ['card', 'tier', 'suite', 'precision'] as const) {
+      const names = answer.summary.filter((summary) => summary.by === by && summary.metric === 'step_s');
+      expect(new Set(names.map(({ name }) => name)).size).toBe(names.length);
+      const steps = answer.rows.filter(({ metric }) => metric === 'step_s');
+      expect(new Set(names.map(({ name }) => name))).toEqual(new Set(steps.map((row) => row[by])));
+    }
+  });
+});
