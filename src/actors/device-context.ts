@@ -1,5 +1,5 @@
 /** What one rank's actors know: the job, the rank's place, its groups and its slice of the model. */
-import type { Links } from '../collectives/link-rate.ts';
+import type { LinkRate, Links } from '../collectives/link-rate.ts';
 import { chooseAlgorithm } from '../collectives/choose-algorithm.ts';
 import { groupShape } from '../collectives/group-shape.ts';
 import type { Algorithm } from '../effects/effect.ts';
@@ -8,6 +8,7 @@ import type { ChooseAlgorithm, LayerContext } from '../model/context.ts';
 import { layerContext } from '../model/context.ts';
 import type { Chunk } from '../model/stages.ts';
 import { chunksOf } from '../model/stages.ts';
+import type { Link } from '../scenario/cluster.ts';
 import type { Job } from '../scenario/job.ts';
 import { microbatchesOf } from '../scenario/job.ts';
 import type { Rank } from '../units/identity.ts';
@@ -25,13 +26,14 @@ export interface DeviceContext {
 }
 
 /** What the cluster's links achieve. */
-export const linksOf = ({ cluster }: Pick<Job, 'cluster'>): Links => {
-  const rate = ({ bandwidth, efficiency, latency }: Job['cluster']['nic']) => ({
-    latency: latency.value,
-    bandwidth: bytesPerSecond(bandwidth.value * efficiency.value),
-  });
-  return { scaleUp: rate(cluster.scaleUp), nic: rate(cluster.nic) };
-};
+export const linksOf = ({ cluster }: Pick<Job, 'cluster'>): Links => ({
+  scaleUp: rateOf(cluster.scaleUp),
+  nic: rateOf(cluster.nic),
+});
+const rateOf = ({ bandwidth, efficiency, latency }: Link): LinkRate => ({
+  latency: latency.value,
+  bandwidth: bytesPerSecond(bandwidth.value * efficiency.value),
+});
 
 export const deviceContext = (job: Job, self: Rank): DeviceContext => {
   const { layout, model, cluster } = job;

@@ -2,6 +2,7 @@
 import { allocate, send, tensor } from '../effects/ask.ts';
 import type { Program } from '../effects/effect.ts';
 import type { Job } from '../scenario/job.ts';
+import type { Rank } from '../units/identity.ts';
 import { rank } from '../units/identity.ts';
 import { dataLoader } from './data-loader.ts';
 import type { DeviceContext } from './device-context.ts';
@@ -51,7 +52,7 @@ export function* finishStep(context: DeviceContext, { chunks, shard }: Placed): 
 }
 
 /** The rank of the job's supervisor: it sits beside the devices and computes nothing. */
-export const supervisorOf = (job: Pick<Job, 'devices'>) => rank(job.devices);
+export const supervisorOf = (job: Pick<Job, 'devices'>): Rank => rank(job.devices);
 /** The tag of a rank's report that its step is done. */
 export const REPORT_TAG = -2;
 

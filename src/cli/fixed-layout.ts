@@ -9,6 +9,7 @@ import { simulateJson } from '../report/simulate-json.ts';
 import type { Job } from '../scenario/job.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import type { Fidelity } from '../sim/evaluation.ts';
+import type { ProfileCache } from '../sim/profile.ts';
 import { paintFor } from './colours.ts';
 import { EXIT, Refusal } from './exit.ts';
 import type { Io } from './io.ts';
@@ -54,11 +55,12 @@ export const simulateFixed = (scenario: Scenario, { axes, fidelity, options, io 
 
 /** The fastest that fits, or the one that comes nearest. The bound is no longer than the truth, so those behind it need no look. */
 const bestOf = (jobs: readonly Job[], fidelity: Fidelity): Candidate => {
-  const bounds = jobs.map((job) => explain(job, 'bound')).toSorted(better);
+  const cache: ProfileCache = new Map();
+  const bounds = jobs.map((job) => explain(job, 'bound', cache)).toSorted(better);
   let best: Candidate | null = null;
   for (const bound of bounds) {
     if (best !== null && better(best, bound) <= 0) break;
-    const candidate = explain(bound.job, fidelity);
+    const candidate = explain(bound.job, fidelity, cache);
     if (best === null || better(candidate, best) < 0) best = candidate;
   }
   if (best === null) throw new RangeError('the best of no layouts was asked for');

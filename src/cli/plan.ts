@@ -13,6 +13,7 @@ import type { Scenario } from '../scenario/scenario.ts';
 import { paintFor } from './colours.ts';
 import { EXIT } from './exit.ts';
 import type { Io } from './io.ts';
+import { inlinePool } from './inline-pool.ts';
 import { isWatched } from './io.ts';
 import { catalogueClusters } from './files.ts';
 import { fixedAxes, simulateFixed } from './fixed-layout.ts';
@@ -78,10 +79,10 @@ const searched = async (scenario: Scenario, workers: number, io: Io): Promise<Se
   });
   const progress = new Subject<Progress>();
   const line = isWatched(io) ? showProgress(progress, io.stderr) : null;
-  const pool = workers > 1 ? new SearchPool(workers) : null;
+  const threads = workers > 1 ? new SearchPool(workers) : null;
   try {
     const answer = await search(scenario, {
-      pool,
+      pool: threads ?? inlinePool,
       onProgress: (state) => progress.next(state),
       isInterrupted: () => isInterrupted,
       get alternatives() {
@@ -92,7 +93,7 @@ const searched = async (scenario: Scenario, workers: number, io: Io): Promise<Se
   } finally {
     line?.unsubscribe();
     stopListening();
-    await pool?.close();
+    await threads?.close();
   }
 };
 

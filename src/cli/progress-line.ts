@@ -4,10 +4,9 @@ import { throttleTime } from 'rxjs';
 import type { Progress } from '../plan/progress.ts';
 import { formatDuration, formatInteger, formatSeconds } from '../units/format.ts';
 import { seconds } from '../units/quantity.ts';
-import { wrap } from '../report/table.ts';
 import type { Sink } from './io.ts';
 
-const BAR_WIDTH = 20;
+const BAR_WIDTH = 10;
 const REFRESH_MS = 100;
 /** Return to the start of the line and clear it. */
 const ERASE = '\r\u001b[K';
@@ -19,13 +18,13 @@ export const showProgress = (progress: Observable<Progress>, sink: Sink): Subscr
     .pipe(throttleTime(REFRESH_MS, undefined, { leading: true, trailing: true }))
     .subscribe((state) => {
       const line = progressLine(state, (performance.now() - start) / 1e3);
-      sink.write(ERASE + (wrap(line, sink.columns - 1)[0] ?? ''));
+      sink.write(ERASE + line.slice(0, sink.columns - 1));
     });
   subscription.add(() => sink.write(ERASE));
   return subscription;
 };
 
-/** `[#####     ] 25 %  1,000 of 4,000 layouts, 500/s, 6.00 s left; best 12.30 s tp 8 pp 4` */
+/** `[###       ] 25 %  1,000 of 4,000 layouts, 500/s, 6.00 s left; best 12.30 s tp 8 pp 4` */
 export const progressLine = ({ done, total, best }: Progress, elapsed: number): string => {
   const share = total === 0 ? 0 : done / total;
   const filled = Math.round(share * BAR_WIDTH);

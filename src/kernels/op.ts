@@ -72,20 +72,29 @@ const COSTS: { readonly [K in OpKind]: (op: OpOf<K>) => OpCost } = {
   adam: adamCost,
   'squared-norm': squaredNormCost,
 };
-export const costOf = <K extends OpKind>(op: Op & { kind: K }): OpCost => (COSTS[op.kind] as (op: Op) => OpCost)(op);
-
-/** The row of the time table that an operation belongs to. */
-export const classOf = (op: Op): OpClass => {
-  switch (op.kind) {
-    case 'matmul':
-      return op.batch > 1 ? 'attention' : 'matrix';
-    case 'flash-attention':
-    case 'softmax':
-      return 'attention';
-    case 'adam':
-    case 'squared-norm':
-      return 'optimizer';
-    default:
-      return 'vector';
-  }
+export const costOf = (op: Op): OpCost => {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the table pairs each kind with its own function
+  const cost = COSTS[op.kind] as (op: Op) => OpCost;
+  return cost(op);
 };
+
+const CLASSES: Readonly<Record<OpKind, OpClass>> = {
+  matmul: 'matrix',
+  'flash-attention': 'attention',
+  norm: 'vector',
+  activation: 'vector',
+  residual: 'vector',
+  add: 'vector',
+  accumulate: 'vector',
+  rope: 'vector',
+  softmax: 'attention',
+  dropout: 'vector',
+  'bias-gradient': 'vector',
+  cast: 'vector',
+  embedding: 'vector',
+  'cross-entropy': 'vector',
+  adam: 'optimizer',
+  'squared-norm': 'optimizer',
+};
+/** The row of the time table that an operation belongs to; products a head belong to attention. */
+export const classOf = (op: Op): OpClass => (op.kind === 'matmul' && op.batch > 1 ? 'attention' : CLASSES[op.kind]);

@@ -6,19 +6,22 @@ import type { Fidelity } from '../sim/evaluation.ts';
 import type { Evaluation } from '../sim/evaluation.ts';
 import { folded } from '../sim/folded.ts';
 import { message } from '../sim/message.ts';
+import type { ProfileCache } from '../sim/profile.ts';
 import type { Point } from './enumerate.ts';
 import { enumerate, jobAt } from './enumerate.ts';
 import { candidateOf } from './outlook.ts';
 import type { Candidate } from './plan.ts';
 import { ruleAgainst } from './rules.ts';
 
-const RUNGS: Readonly<Record<Fidelity, (job: Job) => Evaluation>> = {
+const RUNGS: Readonly<Record<Fidelity, (job: Job, cache: ProfileCache) => Evaluation>> = {
   bound,
   folded,
   message: (job) => message(job).evaluation,
 };
 
-export const explain = (job: Job, fidelity: Fidelity): Candidate => candidateOf(job, RUNGS[fidelity](job));
+/** `cache` keeps profiles between jobs of one scenario. */
+export const explain = (job: Job, fidelity: Fidelity, cache: ProfileCache = new Map()): Candidate =>
+  candidateOf(job, RUNGS[fidelity](job, cache));
 
 /** Axes that a question about one layout may fix, as text: `tp=8`. */
 export const FIXABLE = [

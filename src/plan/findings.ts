@@ -23,12 +23,17 @@ export interface SearchOptions {
   readonly alternatives: readonly Cluster[];
 }
 
+interface TooLarge {
+  readonly point: Point;
+  readonly verdict: Extract<Verdict, { kind: 'memory' }>;
+}
+
 /** What a search knows when it ends. */
 export interface Findings {
   /** Simulated layouts that fit, fastest first. */
   readonly candidates: readonly Candidate[];
   /** Layouts that do not fit, nearest first. */
-  readonly tooLarge: readonly { readonly point: Point; readonly verdict: Extract<Verdict, { kind: 'memory' }> }[];
+  readonly tooLarge: readonly TooLarge[];
   /** How often each rule refused a layout. */
   readonly rules: ReadonlyMap<string, number>;
   readonly counts: SearchCounts;
@@ -58,63 +63,102 @@ const SKETCHES = 4096;
 const FIRST_BATCH = 8;
 const LARGEST_BATCH = 64;
 
+/** A search under way: every layout moves from `open` to where its verdict belongs. */
+class Hunt {
+  readonly rules = new Map<string, number>();
+  readonly tooLarge: TooLarge[] = [];
+  readonly candidates: Candidate[] = [];
+  byBound = 0;
+  readonly #scenario: Scenario;
+  readonly #options: Pick<SearchOptions, 'onProgress' | 'isInterrupted'>;
+  readonly #crew: Crew;
+  #open: { readonly point: Point; readonly bound: number }[] = [];
+  #total = 0;
+
+  constructor(scenario: Scenario, { pool, ...options }: Omit<SearchOptions, 'alternatives'>) {
+    this.#scenario = scenario;
+    this.#options = options;
+    this.#crew = new Crew(pool);
+  }
+
+  /** The layouts that no rule forbids. */
+  legal(): readonly Point[] {
+    const legal: Point[] = [];
+    for (const point of enumerate(this.#scenario)) {
+      this.#total++;
+      const rule = ruleAgainst(jobAt(this.#scenario, point));
+      if (rule === null) legal.push(point);
+      else this.rules.set(rule, (this.rules.get(rule) ?? 0) + 1);
+    }
+    return legal;
+  }
+
+  /** Drops what cannot fit, and orders the rest by what they take at least. */
+  async sketch(points: readonly Point[]): Promise<void> {
+    for (let start = 0; start < points.length && !this.#options.isInterrupted(); start += SKETCHES) {
+      const batch = points.slice(start, start + SKETCHES);
+      for (const { point, verdict } of await this.#look('sketch', batch))
+        if (verdict.kind === 'memory') this.tooLarge.push({ point, verdict });
+        else if (verdict.kind === 'bound') this.#open.push({ point, bound: verdict.bound });
+      this.#report(points.length - this.tooLarge.length);
+    }
+    this.#open.sort((a, b) => a.bound - b.bound);
+  }
+
+  /** Simulates the layouts in order until none is left that could be worth it. */
+  async simulate(enough: 'all' | 'any'): Promise<void> {
+    for (let size = FIRST_BATCH; this.#open.length > 0; size = Math.min(2 * size, LARGEST_BATCH)) {
+      if (this.#options.isInterrupted() || this.#areRestTooSlow()) break;
+      const batch = this.#open.splice(0, size).map(({ point }) => point);
+      for (const { point, verdict, evaluation } of await this.#look('simulate', batch))
+        if (verdict.kind === 'memory') this.tooLarge.push({ point, verdict });
+        else if (evaluation === null) this.byBound++;
+        else this.candidates.push(candidateOf(jobAt(this.#scenario, point), evaluation));
+      this.candidates.sort(byStep);
+      this.#report(this.#open.length);
+      if (enough === 'any' && this.candidates.length > 0) break;
+    }
+  }
+
+  get counts(): SearchCounts {
+    const byRule = [...this.rules.values()].reduce((total, count) => total + count, 0);
+    const { tooLarge, byBound, candidates } = this;
+    const [byMemory, simulated] = [tooLarge.length, candidates.length];
+    return { considered: this.#total, byRule, byMemory, byBound, simulated };
+  }
+
+  #areRestTooSlow(): boolean {
+    const best = this.candidates[0];
+    if (best === undefined || this.candidates.length < FASTEST) return false;
+    if (this.#open[0]!.bound <= SLOWEST * best.evaluation.step) return false;
+    this.byBound += this.#open.length;
+    this.#open = [];
+    return true;
+  }
+
+  async #look(look: SearchTask['look'], points: readonly Point[]): Promise<readonly (Looked & { point: Point })[]> {
+    const incumbents = this.candidates.map(incumbentOf);
+    const looked = await this.#crew.run({ scenario: this.#scenario, points, look, incumbents });
+    return looked.map((one, index) => ({ ...one, point: points[index]! }));
+  }
+
+  #report(left: number): void {
+    this.#options.onProgress({ done: this.#total - left, total: this.#total, best: bestOf(this.candidates) });
+  }
+}
+
 /** `enough`: search everything, or stop with the first layouts that fit. */
 export const findingsOf = async (
   scenario: Scenario,
-  { pool, onProgress, isInterrupted }: Omit<SearchOptions, 'alternatives'>,
+  options: Omit<SearchOptions, 'alternatives'>,
   enough: 'all' | 'any',
 ): Promise<Findings> => {
-  const crew = new Crew(pool);
-  const legal: Point[] = [];
-  const rules = new Map<string, number>();
-  for (const point of enumerate(scenario)) {
-    const rule = ruleAgainst(jobAt(scenario, point));
-    if (rule === null) legal.push(point);
-    else rules.set(rule, (rules.get(rule) ?? 0) + 1);
-  }
-  const byRule = [...rules.values()].reduce((total, count) => total + count, 0);
-  const total = byRule + legal.length;
-  const tooLarge: Findings['tooLarge'][number][] = [];
-  const open: { point: Point; bound: number }[] = [];
-  const candidates: Candidate[] = [];
-  let byBound = 0;
-  const report = (): void => onProgress({ done: total - open.length, total, best: bestOf(candidates) });
-
-  for (let start = 0; start < legal.length && !isInterrupted(); start += SKETCHES) {
-    const points = legal.slice(start, start + SKETCHES);
-    const looked = await crew.run({ scenario, points, look: 'sketch', incumbents: [] });
-    for (const [index, { verdict }] of looked.entries()) {
-      const point = points[index]!;
-      if (verdict.kind === 'memory') tooLarge.push({ point, verdict });
-      else if (verdict.kind === 'bound') open.push({ point, bound: verdict.bound });
-    }
-    onProgress({ done: byRule + tooLarge.length, total, best: null });
-  }
-
-  open.sort((a, b) => a.bound - b.bound);
-  for (let size = FIRST_BATCH; open.length > 0 && !isInterrupted(); size = Math.min(2 * size, LARGEST_BATCH)) {
-    const limit = SLOWEST * (candidates[0]?.evaluation.step ?? Infinity);
-    const batch = open.splice(0, size);
-    if (candidates.length >= FASTEST && batch[0]!.bound > limit) {
-      byBound += batch.length + open.splice(0).length;
-      break;
-    }
-    const points = batch.map(({ point }) => point);
-    const incumbents = candidates.map(incumbentOf);
-    const looked = await crew.run({ scenario, points, look: 'simulate', incumbents });
-    for (const [index, { verdict, evaluation }] of looked.entries()) {
-      const point = points[index]!;
-      if (verdict.kind === 'memory') tooLarge.push({ point, verdict });
-      else if (evaluation === null) byBound++;
-      else candidates.push(candidateOf(jobAt(scenario, point), evaluation));
-    }
-    candidates.sort(byStep);
-    report();
-    if (enough === 'any' && candidates.length > 0) break;
-  }
-  tooLarge.sort((a, b) => a.verdict.peak - b.verdict.peak);
-  const counts = { considered: total, byRule, byMemory: tooLarge.length, byBound, simulated: candidates.length };
-  return { candidates, tooLarge, rules, counts, complete: !isInterrupted() };
+  const hunt = new Hunt(scenario, options);
+  await hunt.sketch(hunt.legal());
+  await hunt.simulate(enough);
+  const { candidates, rules, counts } = hunt;
+  const tooLarge = hunt.tooLarge.toSorted((a, b) => a.verdict.peak - b.verdict.peak);
+  return { candidates, tooLarge, rules, counts, complete: !options.isInterrupted() };
 };
 
 /** Fastest first; of equally fast ones the one with more headroom, then the one met first. */

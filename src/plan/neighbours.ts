@@ -13,12 +13,15 @@ import type { Candidate, Neighbour, Verdict } from './plan.ts';
 import { ruleAgainst } from './rules.ts';
 import { memoryLimit } from './task.ts';
 
+/** A step down and a step up. */
+const halves = (value: number): readonly number[] => [value / 2, value * 2].filter(Number.isInteger);
+/** One stage has one schedule and one model chunk. */
+const alone = (stages: number): Partial<Layout> => (stages === 1 ? { schedule: '1f1b', vp: 1 } : {});
+
 /** Changes to try: each axis one step up and down, with the data axis taking up the slack. */
 const changes = ({ layout, recompute }: Job): readonly Partial<Point>[] => {
   const { tp, pp, dp, vp, microbatch, schedule, zero, sequenceParallel } = layout;
   const grid = (next: Partial<Layout>): Partial<Point> => ({ layout: { ...layout, ...next } });
-  const halves = (value: number): readonly number[] => [value / 2, value * 2].filter(Number.isInteger);
-  const alone = (next: number): Partial<Layout> => (next === 1 ? { schedule: '1f1b', vp: 1 } : {});
   return [
     ...halves(tp).map((next) =>
       grid({ tp: next, dp: (tp * dp) / next, sequenceParallel: sequenceParallel && next > 1 }),
@@ -75,7 +78,9 @@ const termText = (winner: Candidate, candidate: Candidate): string => {
   const [before, after] = [busiest(winner).terms, busiest(candidate).terms];
   const growth = (term: Term): number => after[term] - before[term];
   const worst = TERMS.reduce((most, term) => (growth(term) > growth(most) ? term : most));
-  if (candidate.evaluation.step <= winner.evaluation.step) return 'as fast, with less memory to spare';
+  const [step, best] = [candidate.evaluation.step, winner.evaluation.step];
+  if (step < best) return 'faster, but not among the layouts asked about';
+  if (step === best) return 'as fast, with no more memory to spare';
   return `${TERM_TEXT[worst]} takes ${(growth(worst) * 1e3).toFixed(0)} ms more`;
 };
 

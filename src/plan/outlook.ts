@@ -4,8 +4,7 @@ import { FORMATS } from '../model/precision.ts';
 import type { Job } from '../scenario/job.ts';
 import type { Evaluation } from '../sim/evaluation.ts';
 import { peakOf } from '../sim/machine.ts';
-import type { Bytes, Joules } from '../units/quantity.ts';
-import { dollars, seconds } from '../units/quantity.ts';
+import { dollars, joules, minus, seconds } from '../units/quantity.ts';
 import type { Candidate, Outlook, Utilisation } from './plan.ts';
 
 const SECONDS_A_DAY = 86400;
@@ -50,7 +49,7 @@ const memoryOf = ({ cluster }: Job, { stages }: Evaluation): Outlook['memory'] =
   const worst = stages.reduce((most, stage) => (stage.memory.total > most.memory.total ? stage : most));
   const capacity = cluster.accelerator.memory.value;
   const peak = worst.memory.total;
-  return { stage: worst.stage, peak, capacity, headroom: (capacity - peak) as Bytes };
+  return { stage: worst.stage, peak, capacity, headroom: minus(capacity, peak) };
 };
 
 /** The cards are taken to draw their rated power throughout. */
@@ -66,7 +65,7 @@ const runOf = ({ workload, cluster, devices }: Job, { step }: Evaluation): Outlo
     days: time / SECONDS_A_DAY,
     deviceHours,
     dollars: { low: dollars(deviceHours * cluster.price.low), high: dollars(deviceHours * cluster.price.high) },
-    energy: (power * cluster.pue.value * devices * time) as Joules,
+    energy: joules(power * cluster.pue.value * devices * time),
   };
 };
 

@@ -51,6 +51,8 @@ const withLayout = (
 
 const AXES = ['tp', 'pp', 'vp', 'dp', 'microbatch', 'schedule', 'zero', 'sequenceParallel'] as const;
 
+const isAmong = (axis: Axis<unknown>, value: unknown): boolean => axis?.includes(value) ?? false;
+
 /** Gives up what was fixed of the layout, and says what to fix it to instead. */
 function* freedLayout(scenario: Scenario): Generator<Remedy> {
   const fixed = AXES.filter((axis) => isFixed(scenario.layout[axis]));
@@ -58,7 +60,7 @@ function* freedLayout(scenario: Scenario): Generator<Remedy> {
   const free = Object.fromEntries(fixed.map((axis) => [axis, null])) as Partial<LayoutSpace>;
   const editsOf = ({ layout }: Job): Fix['edits'] =>
     fixed
-      .filter((axis) => !(scenario.layout[axis] as readonly unknown[]).includes(layout[axis]))
+      .filter((axis) => !isAmong(scenario.layout[axis], layout[axis]))
       .map((axis) => edit(`layout.${axis}`, String(layout[axis])));
   yield withLayout(scenario, 'layout', free, editsOf);
 }
@@ -80,9 +82,9 @@ function* moreDevices(scenario: Scenario, kind: string, edits: Fix['edits']): Ge
   }
 }
 
+const memory = ({ accelerator }: Cluster): number => accelerator.memory.value;
 /** The clusters whose cards have more memory, the least first. */
 const byMemory = (alternatives: readonly Cluster[], than: Cluster): readonly Cluster[] => {
-  const memory = ({ accelerator }: Cluster): number => accelerator.memory.value;
   return alternatives.filter((cluster) => memory(cluster) > memory(than)).toSorted((a, b) => memory(a) - memory(b));
 };
 

@@ -7,7 +7,7 @@ import { microbatchesOf } from '../scenario/job.ts';
 type Rule = (job: Job) => string | null;
 
 const grid: Rule = ({ devices, layout: { tp, pp, dp } }) =>
-  tp * pp * dp === devices ? null : `tp ${tp} x pp ${pp} x dp ${dp} is not ${devices} devices`;
+  Number.isInteger(dp) && tp * pp * dp === devices ? null : `tp ${tp} x pp ${pp} does not divide ${devices} devices`;
 
 /** Megatron-LM: heads, key-value heads and widths divide by tp. */
 const tensorSplit: Rule = ({ model, layout: { tp } }) => {

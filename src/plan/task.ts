@@ -6,6 +6,7 @@ import { folded } from '../sim/folded.ts';
 import type { ProfileCache } from '../sim/profile.ts';
 import { sketch } from '../sim/sketch.ts';
 import type { Bytes } from '../units/quantity.ts';
+import { bytes } from '../units/quantity.ts';
 import type { Point } from './enumerate.ts';
 import { jobAt } from './enumerate.ts';
 import type { Incumbent } from './front.ts';
@@ -30,7 +31,7 @@ export type SearchResult = readonly Looked[];
 
 /** Memory that a plan may use: the card's, less the margin. */
 export const memoryLimit = ({ cluster, memoryMargin }: Scenario): Bytes =>
-  Math.floor(cluster.accelerator.memory.value * (1 - memoryMargin)) as Bytes;
+  bytes(Math.floor(cluster.accelerator.memory.value * (1 - memoryMargin)));
 
 /** `cache` keeps profiles between tasks of one search on one thread. */
 export const runTask = (task: SearchTask, cache: ProfileCache): SearchResult =>

@@ -4,7 +4,7 @@ import type {
   BytesPerSecond,
   DollarsPerHour,
   FlopsPerSecond,
-  Quantity,
+  Ratio,
   Seconds,
   Watts,
 } from '../units/quantity.ts';
@@ -19,7 +19,6 @@ export interface Figure<Q extends number> {
   /** Paper, page or document; for an assumed value the reason. */
   readonly source: string;
 }
-export type Ratio = Quantity<'1'>;
 
 /** Number formats a matrix unit multiplies in. */
 export const MATRIX_DTYPES = ['fp32', 'tf32', 'fp16', 'bf16', 'fp8', 'fp4'] as const;

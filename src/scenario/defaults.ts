@@ -2,7 +2,8 @@
 import { ratio } from '../units/parse.ts';
 import type { Bytes } from '../units/quantity.ts';
 import { bytes } from '../units/quantity.ts';
-import type { Figure, Ratio } from './cluster.ts';
+import type { Figure } from './cluster.ts';
+import type { Ratio } from '../units/quantity.ts';
 import type { Precision } from './job.ts';
 
 export const PRECISION: Precision = 'bf16';

@@ -1,6 +1,7 @@
 /** A job is a question with every axis fixed: what `cast` turns into programs and what a simulation times. */
 import type { Bytes } from '../units/quantity.ts';
-import type { Cluster, Figure, Ratio } from './cluster.ts';
+import type { Cluster, Figure } from './cluster.ts';
+import type { Ratio } from '../units/quantity.ts';
 import type { Model } from './model.ts';
 
 export const SCHEDULES = ['gpipe', '1f1b', 'interleaved'] as const;

@@ -2,7 +2,7 @@
 import type { Cluster } from './cluster.ts';
 import type { Precision, Recompute, ScheduleName, Software, Workload, ZeroStage } from './job.ts';
 import type { Model } from './model.ts';
-import type { Ratio } from './cluster.ts';
+import type { Ratio } from '../units/quantity.ts';
 
 /** The values to try on an axis: the ones given (a fixed axis gives one), or null for every legal one. */
 export type Axis<T> = readonly T[] | null;

@@ -1,7 +1,9 @@
 /** Constants of the cost model that belong to no cluster: each a figure with its origin, as the report shows them. */
-import type { Figure, Ratio } from '../scenario/cluster.ts';
+import type { Figure } from '../scenario/cluster.ts';
+import type { Ratio } from '../units/quantity.ts';
+import { ratio } from '../units/quantity.ts';
 
-const assumed = (value: number, source: string): Figure<Ratio> => ({ value: value as Ratio, from: 'assumed', source });
+const assumed = (value: number, source: string): Figure<Ratio> => ({ value: ratio(value), from: 'assumed', source });
 
 /** Matrix tiles that GEMM libraries choose among, with the share of the best rate that a full wave of them reaches. */
 export const TILES = [

@@ -11,7 +11,7 @@ import { pointToPointTime } from '../collectives/point-to-point.ts';
 import type { Moment } from '../effects/effect.ts';
 import type { Job } from '../scenario/job.ts';
 import type { Instant } from '../units/quantity.ts';
-import { between, instantZero, later, seconds } from '../units/quantity.ts';
+import { between, instant, instantZero, later, seconds } from '../units/quantity.ts';
 import type { Evaluation } from './evaluation.ts';
 import { representatives } from './folded.ts';
 import { Ledger } from './ledger.ts';
@@ -104,19 +104,23 @@ export const bound = (job: Job, cache: ProfileCache = new Map()): Evaluation => 
   const stages = representatives(job).map((context): Timed => {
     const { domain } = groupShape(context.layer.group, machine.scaleUpDomain);
     const data = groupShape(context.dataGroup, machine.scaleUpDomain);
-    const key = JSON.stringify([domain, data, context.chunks.map(({ position: _, ...chunk }) => chunk)]);
+    const key = JSON.stringify([
+      domain,
+      data,
+      context.chunks.map((chunk) => [chunk.layers, chunk.hasEmbedding, chunk.hasHead]),
+    ]);
     const alone = known.get(key) ?? stageAlone(context, machine, profilesFor(cache, job, domain));
     known.set(key, alone);
     return { context, alone };
   });
-  const end = stepBound(stages, hopTime(stages[0]!.context, machine)) as Instant;
+  const end = instant(stepBound(stages, hopTime(stages[0]!.context, machine)));
   return evaluationOf(job, { fidelity: 'bound', end, stages: stages.map((stage) => counted(stage, end)) });
 };
 
 /** The time that no term accounts for is waited. */
 const counted = (stage: Timed, end: Instant): StageCount => {
   const meter = meterOf(stage);
-  const at = Math.min(end, meter.spent) as Instant;
+  const at = instant(Math.min(end, meter.spent));
   const drained = between(instantZero, end);
   return { context: stage.context, at, meter, ...peakOf(stage), filledAt: seconds(0), drainsAt: drained };
 };

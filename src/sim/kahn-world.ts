@@ -15,7 +15,7 @@ import { costOf } from '../kernels/op.ts';
 import type { Rank } from '../units/identity.ts';
 import { blockId } from '../units/identity.ts';
 import type { Instant, Seconds } from '../units/quantity.ts';
-import { instantZero, latest, later, plus, transferTime } from '../units/quantity.ts';
+import { instant, instantZero, latest, later, plus, transferTime } from '../units/quantity.ts';
 import type { Term } from './evaluation.ts';
 import { Ledger } from './ledger.ts';
 import { Mailbox } from './mailbox.ts';
@@ -165,7 +165,7 @@ export class KahnWorld implements World<Course> {
     if (section.moment !== null) state.ledger.enter(section.moment);
     if (state.override !== null) return new Descend(section.program());
     const known = state.profiles.get(section.key) ?? this.#record(rank, section, state.profiles);
-    state.at = later(state.at, (known.nanoseconds / 1e9) as Seconds);
+    state.at = instant(state.at + known.nanoseconds);
     state.ledger.replay(known.memory);
     state.meter.add(known.meter);
     return known.result;

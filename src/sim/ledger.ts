@@ -2,6 +2,7 @@
 import type { Purpose } from '../effects/tensor.ts';
 import { PURPOSES } from '../effects/tensor.ts';
 import type { Moment } from '../effects/effect.ts';
+import { totalRecord } from '../units/total-record.ts';
 
 /** What a piece of program did to memory: what it left behind, and its peak above where it began. */
 export interface MemoryDelta {
@@ -10,9 +11,7 @@ export interface MemoryDelta {
   readonly peakByPurpose: readonly number[];
 }
 
-const INDEX: Readonly<Record<Purpose, number>> = Object.fromEntries(
-  PURPOSES.map((purpose, index) => [purpose, index]),
-) as Record<Purpose, number>;
+const INDEX: Readonly<Record<Purpose, number>> = totalRecord(PURPOSES, (_, index) => index);
 
 /**
  * The order of the entries is the program's order. A strand that is forked counts with its own peak from its fork to

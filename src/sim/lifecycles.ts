@@ -1,9 +1,10 @@
 /** The statecharts of a world: those of its actors, moved by their marks, and those of its cards, moved by what befalls them. */
-import type { DeviceState } from '../actors/lifecycles/device.ts';
 import { DEVICE_SPEED } from '../actors/lifecycles/device.ts';
+import type { LifecycleClock } from '../actors/lifecycles/lifecycle.ts';
 import { Lifecycle } from '../actors/lifecycles/lifecycle.ts';
+import type { TransitionTable } from '../actors/lifecycles/transition-table.ts';
+import { compileLifecycle, stateAfter } from '../actors/lifecycles/transition-table.ts';
 import type { Mark } from '../effects/effect.ts';
-import { blocked } from '../effects/program.ts';
 import type { Passage } from '../effects/trace.ts';
 import type { Rank } from '../units/identity.ts';
 import type { Instant, Seconds } from '../units/quantity.ts';
@@ -15,13 +16,19 @@ export interface LifecycleWorld {
   readonly onPassage: (passage: Passage) => void;
 }
 
+/** Subjects whose charts know no delays: there is one on every rank, so their charts are run as tables. */
+const TABLED = ['stage', 'shard', 'loader'] as const;
+type Tabled = (typeof TABLED)[number];
+const isTabled = (subject: Mark['subject']): subject is Tabled => TABLED.some((tabled) => tabled === subject);
+
 export class Lifecycles {
   readonly #world: LifecycleWorld;
-  readonly #running = new Map<string, Lifecycle<Mark['subject']>>();
+  readonly #tables = new Map<Tabled, TransitionTable<Tabled>>();
+  readonly #rows = new Map<string, number>();
+  readonly #cards = new Map<Rank, Lifecycle<'device'>>();
+  #job: Lifecycle<'job'> | null = null;
   /** Work that cards cannot do now. */
   readonly #postponed = new Map<Rank, (() => void)[]>();
-  /** Who supervises the job, once it was placed. */
-  #supervisor: Rank | null = null;
 
   constructor(world: LifecycleWorld) {
     this.#world = world;
@@ -29,67 +36,84 @@ export class Lifecycles {
 
   /** An actor's lifecycle moves on. */
   mark(rank: Rank, subject: Mark['subject'], event: string): void {
-    if (subject === 'job') this.#supervisor = rank;
-    this.#of(rank, subject).send(event);
+    if (isTabled(subject)) this.#step(rank, subject, event);
+    else if (subject === 'device') this.#card(rank).send(event);
+    else (this.#job ??= this.#start(rank, 'job')).send(event);
   }
 
   /** Something happens to a card. A card that fails is replaced at once, and the job recovers with it. */
   befall(rank: Rank, event: 'degrade' | 'fail'): void {
-    this.mark(rank, 'device', event);
+    const card = this.#card(rank);
+    card.send(event);
     if (event !== 'fail') return;
-    if (this.#supervisor !== null) this.mark(this.#supervisor, 'job', 'fail');
-    this.mark(rank, 'device', 'replace');
+    this.#job?.send('fail');
+    card.send('replace');
   }
 
   /** Does `work` at the card's present speed: now, or when the card is able to again. */
-  whenAble(rank: Rank, slowdown: number, work: (speed: number) => void): typeof blocked {
-    const state = this.#of(rank, 'device').state as DeviceState;
-    const speed = DEVICE_SPEED[state](slowdown);
-    if (speed > 0) work(speed);
-    else this.#postponedBy(rank).push(() => this.whenAble(rank, slowdown, work));
-    return blocked;
+  whenAble(rank: Rank, slowdown: number, work: (speed: number) => void): void {
+    const speed = DEVICE_SPEED[this.#card(rank).state](slowdown);
+    if (speed > 0) return work(speed);
+    const works = this.#postponed.get(rank) ?? [];
+    works.push(() => this.whenAble(rank, slowdown, work));
+    this.#postponed.set(rank, works);
   }
 
-  #postponedBy(rank: Rank): (() => void)[] {
-    let works = this.#postponed.get(rank);
-    if (works === undefined) this.#postponed.set(rank, (works = []));
-    return works;
-  }
-
-  #of(rank: Rank, subject: Mark['subject']): Lifecycle<Mark['subject']> {
+  #step(rank: Rank, subject: Tabled, event: string): void {
+    const table = this.#tables.get(subject) ?? compileLifecycle(subject);
+    this.#tables.set(subject, table);
     const name = `${rank} ${subject}`;
-    let lifecycle = this.#running.get(name);
-    if (lifecycle === undefined) this.#running.set(name, (lifecycle = this.#start(rank, subject)));
-    return lifecycle;
+    const from = this.#rows.get(name) ?? 0;
+    const to = stateAfter(table, from, table.events.indexOf(event));
+    this.#rows.set(name, to);
+    this.#passed(rank, subject, { from: table.states[from]!, event, to: table.states[to]! });
   }
 
-  #start(rank: Rank, subject: Mark['subject']): Lifecycle<Mark['subject']> {
-    const { restart, now, after, onPassage } = this.#world;
+  #card(rank: Rank): Lifecycle<'device'> {
+    const known = this.#cards.get(rank);
+    if (known !== undefined) return known;
+    const card = this.#start(rank, 'device');
+    this.#cards.set(rank, card);
+    return card;
+  }
+
+  #start<S extends 'device' | 'job'>(rank: Rank, subject: S): Lifecycle<S> {
     return new Lifecycle(subject, {
-      restart,
-      clock: {
-        setTimeout: (act, delay) => {
-          const timer = { isSet: true };
-          after(delay, () => timer.isSet && act());
-          return timer;
-        },
-        clearTimeout: (timer) => {
-          (timer as { isSet: boolean }).isSet = false;
-        },
-      },
-      onTransition: ({ from, event, to }) => {
-        onPassage({ kind: 'passage', rank, subject, from, event, to, at: now() });
-        if (subject === 'device' && to === 'healthy') this.#recovered(rank);
+      restart: this.#world.restart,
+      clock: clockOn(this.#world),
+      onTransition: (passage) => {
+        this.#passed(rank, subject, passage);
+        if (subject === 'device' && passage.to === 'healthy') this.#recovered(rank);
       },
     });
   }
 
+  #passed(rank: Rank, subject: string, passage: Pick<Passage, 'from' | 'event' | 'to'>): void {
+    this.#world.onPassage({ kind: 'passage', rank, subject, ...passage, at: this.#world.now() });
+  }
+
   /** The card computes again, and so does the job. */
   #recovered(rank: Rank): void {
-    if (this.#supervisor !== null && this.#of(this.#supervisor, 'job').state === 'recovering')
-      this.mark(this.#supervisor, 'job', 'recover');
+    if (this.#job?.state === 'recovering') this.#job.send('recover');
     const works = this.#postponed.get(rank) ?? [];
     this.#postponed.delete(rank);
     for (const work of works) work();
   }
 }
+
+/** Delays pass in the world's time; a timer that was cleared rings in vain. */
+const clockOn = ({ after }: LifecycleWorld): LifecycleClock => {
+  const cleared = new Set<unknown>();
+  return {
+    setTimeout: (act, delay) => {
+      const timer = Symbol('timer');
+      after(delay, () => {
+        if (!cleared.delete(timer)) act();
+      });
+      return timer;
+    },
+    clearTimeout: (timer) => {
+      cleared.add(timer);
+    },
+  };
+};

@@ -148,9 +148,10 @@ export class MessageWorld implements World<Path> {
     const duration = opTime(op, this.#machine);
     if (duration === 0) return;
     const work = { name: op.kind, term: state.override ?? termOfOp(op), duration };
-    return this.#lifecycles.whenAble(rank, this.#slowdown, (speed) =>
-      this.#occupy(strand, 'compute', speed === 1 ? work : { ...work, duration: times(duration, 1 / speed) }),
-    );
+    this.#lifecycles.whenAble(rank, this.#slowdown, (speed) => {
+      this.#occupy(strand, 'compute', speed === 1 ? work : { ...work, duration: times(duration, 1 / speed) });
+    });
+    return blocked;
   }
 
   #copy(strand: Strand<Path>, name: string, size: Bytes): typeof blocked {

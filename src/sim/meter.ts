@@ -1,11 +1,12 @@
 /** Counts what a rank does: time by term, FLOPs, bytes sent by axis. */
 import type { Axis } from '../effects/group.ts';
 import { AXES } from '../effects/group.ts';
+import { totalRecord } from '../units/total-record.ts';
 import type { Term } from './evaluation.ts';
 import { TERMS } from './evaluation.ts';
 
-const TERM_INDEX = Object.fromEntries(TERMS.map((term, index) => [term, index])) as Record<Term, number>;
-const AXIS_INDEX = Object.fromEntries(AXES.map((axis, index) => [axis, index])) as Record<Axis, number>;
+const TERM_INDEX: Readonly<Record<Term, number>> = totalRecord(TERMS, (_, index) => index);
+const AXIS_INDEX: Readonly<Record<Axis, number>> = totalRecord(AXES, (_, index) => index);
 
 export class Meter {
   /** Nanoseconds of the root strand by term. */

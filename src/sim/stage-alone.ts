@@ -56,11 +56,14 @@ class Scissors {
 export const stageAlone = (context: DeviceContext, machine: Machine, profiles: Profiles): StageAlone => {
   const state = course(profiles);
   const scissors = new Scissors(state);
-  const program = passes(context, () => scissors.cut());
-  const strand = new Strand(new KahnWorld(machine, { alone: true }), context.place.rank, state, program);
-  strand.resume(undefined);
-  if (strand.outcome === null) throw new Error(`stage ${context.place.stage} waits although it is alone`);
-  return strand.outcome.result as StageAlone;
+  const results: StageAlone[] = [];
+  const program = (function* (): Program<void> {
+    results.push(yield* passes(context, () => scissors.cut()));
+  })();
+  new Strand(new KahnWorld(machine, { alone: true }), context.place.rank, state, program).resume(undefined);
+  const [result] = results;
+  if (result === undefined) throw new Error(`stage ${context.place.stage} waits although it is alone`);
+  return result;
 };
 
 /** Microbatches that stand for all: the first, the second for those in the middle, and the last. */

@@ -9,6 +9,7 @@ import { unitsOf } from '../model/stages.ts';
 import { elementsOfAll } from '../model/unit.ts';
 import type { Job, Software } from '../scenario/job.ts';
 import type { Bytes, Instant, Seconds } from '../units/quantity.ts';
+import { totalRecord } from '../units/total-record.ts';
 import { between, bytes, flops, instantZero, seconds } from '../units/quantity.ts';
 import type { Evaluation, Fidelity, MemoryPeak, StageReport, Term, Terms } from './evaluation.ts';
 import { TERMS } from './evaluation.ts';
@@ -38,14 +39,11 @@ export const evaluationOf = (
     step: between(instantZero, end),
     stages: stages.map((stage) => stageReport(stage, end)),
     hardwareFlops: flops(stages.reduce((total, { meter }) => total + meter.flops, 0) * tp * dp),
-    sent: record(AXES, (axis: Axis) => bytes(busiest.meter.sentOn(axis))),
+    sent: totalRecord(AXES, (axis: Axis) => bytes(busiest.meter.sentOn(axis))),
   };
 };
 
 const sentByAll = ({ meter }: StageCount): number => AXES.reduce((total, axis) => total + meter.sentOn(axis), 0);
-
-const record = <K extends string, V>(keys: readonly K[], valueOf: (key: K) => V): Readonly<Record<K, V>> =>
-  Object.fromEntries(keys.map((key) => [key, valueOf(key)])) as Record<K, V>;
 
 const stageReport = (count: StageCount, end: Instant): StageReport => {
   const { context } = count;
@@ -64,14 +62,14 @@ const stageReport = (count: StageCount, end: Instant): StageReport => {
 
 /** The rank's time by term; the time from its own end to the job's is spent waiting for other stages. */
 const termsOf = ({ meter, at }: StageCount, end: Instant): Terms =>
-  record(TERMS, (term: Term) => seconds((meter.spentOn(term) + (term === 'bubble' ? end - at : 0)) / 1e9));
+  totalRecord(TERMS, (term: Term) => seconds((meter.spentOn(term) + (term === 'bubble' ? end - at : 0)) / 1e9));
 
 /** The allocator loses its share of everything that goes through it: all but the framework's own memory. */
 export const memoryPeak = (
   { allocatorOverhead }: Software,
   { memory, moment }: Pick<StageCount, 'memory' | 'moment'>,
 ): MemoryPeak => {
-  const held = record(PURPOSES, (purpose: Purpose) => bytes(memory.peakByPurpose[PURPOSES.indexOf(purpose)]!));
+  const held = totalRecord(PURPOSES, (purpose: Purpose) => bytes(memory.peakByPurpose[PURPOSES.indexOf(purpose)]!));
   const lost = bytes(Math.ceil((memory.peak - held.framework) * allocatorOverhead.value));
   return {
     total: bytes(memory.peak + lost) satisfies Bytes,

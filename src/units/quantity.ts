@@ -11,6 +11,8 @@ export type Dollars = Quantity<'$'>;
 export type DollarsPerHour = Quantity<'$/h'>;
 export type Watts = Quantity<'W'>;
 export type Joules = Quantity<'J'>;
+/** A share or a factor. */
+export type Ratio = Quantity<'1'>;
 
 /** A point in simulated time: whole nanoseconds since the step began. Never added to another instant. */
 export type Instant = Quantity<'ns since start'>;
@@ -28,6 +30,8 @@ export const flopsPerSecond = (value: number): FlopsPerSecond => checked(value, 
 export const dollars = (value: number): Dollars => checked(value, 'dollars');
 export const dollarsPerHour = (value: number): DollarsPerHour => checked(value, 'dollarsPerHour');
 export const watts = (value: number): Watts => checked(value, 'watts');
+export const joules = (value: number): Joules => checked(value, 'joules');
+export const ratio = (value: number): Ratio => checked(value, 'ratio');
 
 /** Time to push `size` bytes through a pipe of `rate` bytes per second. */
 export const transferTime = (size: Bytes, rate: BytesPerSecond): Seconds => seconds(size / rate);
@@ -50,8 +54,12 @@ export const zeroBytes = 0 as Bytes;
 export const zeroFlops = 0 as Flops;
 
 export const instantZero = 0 as Instant;
+/** The instant `nanoseconds` after the start; a part of a nanosecond is rounded. */
+export const instant = (nanoseconds: number): Instant => checked(Math.round(nanoseconds), 'instant');
 /** The instant `delay` after `from`: the one place where a duration is rounded to whole nanoseconds. */
 export const later = (from: Instant, delay: Seconds): Instant => (from + Math.round(delay * 1e9)) as Instant;
 export const latest = (a: Instant, b: Instant): Instant => (a > b ? a : b);
 /** Seconds from `start` to `end`. */
 export const between = (start: Instant, end: Instant): Seconds => seconds((end - start) / 1e9);
+/** `a` less `b`; what it yields may be negative: headroom that is not there. */
+export const minus = <U extends string>(a: Quantity<U>, b: Quantity<NoInfer<U>>): Quantity<U> => (a - b) as Quantity<U>;

@@ -1,5 +1,6 @@
 /** The model, the cluster and the software of the plans in `report-fixtures.ts`: one figure of every origin among them. */
-import type { Cluster, Figure, Provenance, Ratio } from '../../src/scenario/cluster.ts';
+import type { Cluster, Figure, Provenance } from '../../src/scenario/cluster.ts';
+import type { Ratio } from '../../src/units/quantity.ts';
 import type { Job } from '../../src/scenario/job.ts';
 import type { Model } from '../../src/scenario/model.ts';
 import { bytes, bytesPerSecond, dollarsPerHour, flopsPerSecond, seconds, watts } from '../../src/units/quantity.ts';
