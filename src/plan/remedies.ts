@@ -83,9 +83,13 @@ function* moreDevices(scenario: Scenario, kind: string, edits: Fix['edits']): Ge
 }
 
 const memory = ({ accelerator }: Cluster): number => accelerator.memory.value;
-/** The clusters whose cards have more memory, the least first. */
+/** The clusters whose cards have more memory: nodes of the same make-up first, then the least memory. */
 const byMemory = (alternatives: readonly Cluster[], than: Cluster): readonly Cluster[] => {
-  return alternatives.filter((cluster) => memory(cluster) > memory(than)).toSorted((a, b) => memory(a) - memory(b));
+  const differs = ({ devicesPerNode, scaleUpDomain }: Cluster): number =>
+    Number(devicesPerNode !== than.devicesPerNode) + Number(scaleUpDomain !== than.scaleUpDomain);
+  return alternatives
+    .filter((cluster) => memory(cluster) > memory(than))
+    .toSorted((a, b) => differs(a) - differs(b) || memory(a) - memory(b));
 };
 
 /** As many cards with more memory, the least first. */

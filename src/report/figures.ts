@@ -59,12 +59,18 @@ const acceleratorFigures = ({ cluster: { accelerator } }: Job, peakDtype: string
     return peak === undefined ? [] : [used(`accelerator.peak.${dtype}`, peak, FLOPS)];
   }),
   used('accelerator.matrixEfficiency', accelerator.matrixEfficiency, RATIO),
+  ...(accelerator.narrowEfficiency !== null && NARROW.includes(peakDtype)
+    ? [used('accelerator.narrowEfficiency', accelerator.narrowEfficiency, RATIO)]
+    : []),
   used('accelerator.memory', accelerator.memory, BYTES),
   used('accelerator.memoryBandwidth', accelerator.memoryBandwidth, RATE),
   used('accelerator.memoryEfficiency', accelerator.memoryEfficiency, RATIO),
   used('accelerator.multiprocessors', accelerator.multiprocessors, COUNT),
   used('accelerator.launch', accelerator.launch, TIME),
 ];
+
+/** Formats whose products have a best rate of their own. */
+const NARROW: readonly string[] = ['fp8', 'fp4'];
 
 /** Runs in fp8 and fp4 keep attention in 16 bits, so both peaks speak. */
 const multipliesIn = (dtype: MatrixDtype, peakDtype: string): boolean =>

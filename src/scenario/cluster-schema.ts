@@ -47,6 +47,10 @@ const accelerator = closed(
       'peaks by number format',
     ).describe('Dense, without sparsity; a number format that is absent is not supported.'),
     matrixEfficiency: shareFigure.describe('Best matrix multiplication over shapes, as a share of the peak.'),
+    narrowEfficiency: shareFigure
+      .nullable()
+      .optional()
+      .describe('The same for fp8 and fp4; when absent, that of the wider formats.'),
     memory: sizeFigure,
     memoryBandwidth: bandwidthFigure,
     memoryEfficiency: shareFigure.describe('Share of the memory bandwidth that streaming kernels reach.'),
@@ -101,10 +105,10 @@ export const clusterSchema = closed(
 );
 
 export const clusterFrom = (written: z.output<typeof clusterSchema>): Cluster => {
-  const { peak } = written.accelerator;
+  const { peak, narrowEfficiency } = written.accelerator;
   return {
     ...written,
-    accelerator: { ...written.accelerator, peak: withoutAbsent(peak) },
+    accelerator: { ...written.accelerator, peak: withoutAbsent(peak), narrowEfficiency: narrowEfficiency ?? null },
     bestMfu: written.bestMfu ?? null,
   };
 };

@@ -31,6 +31,8 @@ export interface Accelerator {
   readonly peak: Readonly<Partial<Record<MatrixDtype, Figure<FlopsPerSecond>>>>;
   /** Best matrix-multiplication rate as a share of the peak, over shapes; the rest is lost to clocks and power. */
   readonly matrixEfficiency: Figure<Ratio>;
+  /** The same for fp8 and fp4, whose products are too fast for the rest of the card; null where it is not known. */
+  readonly narrowEfficiency: Figure<Ratio> | null;
   readonly memory: Figure<Bytes>;
   readonly memoryBandwidth: Figure<BytesPerSecond>;
   /** Share of the memory bandwidth that streaming kernels reach. */

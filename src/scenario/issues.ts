@@ -7,8 +7,22 @@ import { nearestAt } from './tree.ts';
 
 type Issue = z.core.$ZodIssue;
 
-export const complaintsAbout = (error: z.ZodError, tree: Tree): readonly Complaint[] =>
-  error.issues.flatMap((issue) => unfold(issue, tree)).flatMap((issue) => sentences(issue, tree));
+export const complaintsAbout = (error: z.ZodError, tree: Tree): readonly Complaint[] => {
+  const issues = error.issues.flatMap((issue) => unfold(issue, tree));
+  return issues.filter((issue) => !isMisspelt(issue, issues)).flatMap((issue) => sentences(issue, tree));
+};
+
+/** True for a key that is missing only because it is there under a name one slip away: one mistake, one complaint. */
+const isMisspelt = ({ path }: Issue, issues: readonly Issue[]): boolean => {
+  const wanted = String(path.at(-1));
+  const parent = path.slice(0, -1).join('.');
+  return issues.some(
+    (other) =>
+      other.code === 'unrecognized_keys' &&
+      other.path.join('.') === parent &&
+      other.keys.some((key) => nearestName(key, [wanted]) !== null),
+  );
+};
 
 /** At the value itself, or at the key for what is wrong with the key. */
 export const complaintAt = (

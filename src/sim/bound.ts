@@ -3,6 +3,7 @@
  * peak of memory is exact.
  */
 import type { DeviceContext } from '../actors/device-context.ts';
+import { shardsGradients } from '../actors/model-chunk.ts';
 import { crossingBytes } from '../actors/pipeline-link.ts';
 import { microbatchesToPeak, scheduleOf } from '../actors/schedules/schedule.ts';
 import { chunkOf, microbatchOf, passOf } from '../actors/schedules/slot.ts';
@@ -20,7 +21,7 @@ import { machineOf } from './machine.ts';
 import { Meter } from './meter.ts';
 import type { ProfileCache } from './profile.ts';
 import { profilesFor } from './profile.ts';
-import type { Passes, StageAlone } from './stage-alone.ts';
+import type { Passes, Piece, StageAlone } from './stage-alone.ts';
 import { stageAlone } from './stage-alone.ts';
 import type { StageCount } from './stage-report.ts';
 import { evaluationOf } from './stage-report.ts';
@@ -28,6 +29,10 @@ import { evaluationOf } from './stage-report.ts';
 /** Nanoseconds that a pass takes at least, whichever microbatch it is of. */
 const least = ({ first, middle, last }: Passes): number =>
   Math.min(first.nanoseconds, middle.nanoseconds, last.nanoseconds);
+/** The same of a stage that may read its labels and gather its weights while it waits for the stages in front. */
+const leastBehind = ({ first, middle, last }: Passes): number =>
+  Math.min(...[first, middle, last].map((piece) => piece.nanoseconds - beside(piece)));
+const beside = ({ meter }: Piece): number => meter.spentOn('input') + meter.spentOn('dp');
 
 interface Timed {
   readonly context: DeviceContext;
@@ -41,29 +46,35 @@ interface Timed {
  *     sum_{j<s} (F_j + x)  +  W_s  +  max(tail_s, sum_{j<s} (B_j + x) + tail_0):
  *
  * nothing reaches stage s before the stages in front have passed the first microbatch on, and its last pass backward is
- * of its first chunk, which they must then run too. A tail is what a stage still has to do after its last pass.
+ * of its first chunk, which they must then run too. A tail is what a stage still has to do after its last pass. What a
+ * stage may do while it waits for its first input counts for the first stage alone, which has none to wait for.
  */
-const stepBound = (stages: readonly Timed[], hop: number): number => {
+const stepBound = (stages: readonly Timed[], machine: Machine): number => {
   let way = 0;
   let longest = 0;
   const tail = stages[0]!.alone.tail.nanoseconds;
   let back = 0;
-  for (const { context, alone } of stages) {
-    const work = context.microbatches * passesTotal(alone);
-    longest = Math.max(longest, way + work + Math.max(alone.tail.nanoseconds, back + tail));
-    way += least(alone.forward[0]!) + hop;
+  for (const [stage, { context, alone }] of stages.entries()) {
+    const leastForward = stage === 0 ? least : leastBehind;
+    const pass = total(alone.forward, leastForward) + total(alone.backward, least);
+    longest = Math.max(longest, way + context.microbatches * pass + Math.max(alone.tail.nanoseconds, back + tail));
+    const next = stages[stage + 1];
+    if (next === undefined) break;
+    const hop = hopTime(context, next.context, machine);
+    way += leastForward(alone.forward[0]!) + hop;
     back += least(alone.backward[0]!) + hop;
   }
   return longest;
 };
 
-/** One microbatch through all chunks of the stage, forward and backward. */
-const passesTotal = ({ forward, backward }: StageAlone): number =>
-  [...forward, ...backward].reduce((total, passes) => total + least(passes), 0);
+/** One microbatch through all chunks of the stage. */
+const total = (chunks: readonly Passes[], time: (passes: Passes) => number): number =>
+  chunks.reduce((sum, passes) => sum + time(passes), 0);
 
-const hopTime = (context: DeviceContext, { links, scaleUpDomain }: Machine): number => {
-  const { tp, dp, pp } = context.job.layout;
-  const isNear = pp * tp * dp <= scaleUpDomain;
+/** Nanoseconds of a message's way between two stages, whose first ranks share a domain or do not. */
+const hopTime = (context: DeviceContext, next: DeviceContext, { links, scaleUpDomain }: Machine): number => {
+  const domainOf = ({ place }: DeviceContext): number => Math.floor(place.rank / scaleUpDomain);
+  const isNear = domainOf(context) === domainOf(next);
   return later(instantZero, pointToPointTime(crossingBytes(context), isNear ? links.scaleUp : links.nic));
 };
 
@@ -71,8 +82,10 @@ const hopTime = (context: DeviceContext, { links, scaleUpDomain }: Machine): num
 const peakOf = ({ context, alone }: Timed): Pick<StageCount, 'memory' | 'moment'> => {
   const { pp, vp, schedule } = context.job.layout;
   const pipeline = { stages: pp, microbatches: context.microbatches, chunks: vp };
-  // Two more, so that neither the first nor the last, which differ from the rest, stand in for those at the peak.
-  const microbatches = Math.min(context.microbatches, microbatchesToPeak(schedule, pipeline) + 2);
+  // Two more, so that neither the first nor the last, which differ from the rest, stand in for those at the peak; and
+  // whole groups of an interleaved list, which has no others.
+  const enough = microbatchesToPeak(schedule, pipeline) + 2;
+  const microbatches = Math.min(context.microbatches, vp > 1 ? Math.ceil(enough / pp) * pp : enough);
   const ledger = new Ledger();
   ledger.replay(alone.placed.memory);
   ledger.replay(alone.ahead.memory);
@@ -80,8 +93,9 @@ const peakOf = ({ context, alone }: Timed): Pick<StageCount, 'memory' | 'moment'
     const moment: Moment = { pass: passOf(slot), microbatch: microbatchOf(slot), chunk: chunkOf(slot) };
     const passes = alone[moment.pass][moment.chunk]!;
     const isLast = moment.microbatch === microbatches - 1;
-    // The last microbatch of the shortened list stands for one in the middle as far as the loader reads ahead of it.
-    const isCut = isLast && moment.pass === 'forward' && microbatches < context.microbatches;
+    // Where every pass sends gradients off, the last of a shortened list stands for one in the middle, ahead of which
+    // the loader reads; elsewhere only the last one sends them, and nothing is left to read.
+    const isCut = moment.pass === 'forward' && microbatches < context.microbatches && shardsGradients(context);
     ledger.enter(moment);
     ledger.replay((moment.microbatch === 0 ? passes.first : isLast && !isCut ? passes.last : passes.middle).memory);
   }
@@ -113,7 +127,7 @@ export const bound = (job: Job, cache: ProfileCache = new Map()): Evaluation => 
     known.set(key, alone);
     return { context, alone };
   });
-  const end = instant(stepBound(stages, hopTime(stages[0]!.context, machine)));
+  const end = instant(stepBound(stages, machine));
   return evaluationOf(job, { fidelity: 'bound', end, stages: stages.map((stage) => counted(stage, end)) });
 };
 

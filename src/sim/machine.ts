@@ -47,8 +47,12 @@ export const peakOf = (
 
 export const machineOf = (job: Job): Machine => {
   const { accelerator, pcie, scaleUpDomain, ssd } = job.cluster;
-  const rate = (dtype: MatrixDtype): FlopsPerSecond =>
-    flopsPerSecond(times(peakOf(job, dtype).rate, accelerator.matrixEfficiency.value));
+  const rate = (asked: MatrixDtype): FlopsPerSecond => {
+    const peak = peakOf(job, asked);
+    const isNarrow = peak.dtype === 'fp8' || peak.dtype === 'fp4';
+    const share = (isNarrow ? accelerator.narrowEfficiency : null) ?? accelerator.matrixEfficiency;
+    return flopsPerSecond(times(peak.rate, share.value));
+  };
   return {
     matrixRate: { fp32: rate('fp32'), fp16: rate('fp16'), bf16: rate('bf16'), fp8: rate('fp8'), fp4: rate('fp4') },
     memoryRate: bytesPerSecond(accelerator.memoryBandwidth.value * accelerator.memoryEfficiency.value),

@@ -23,6 +23,7 @@ export const cluster: Cluster = {
     name: 'A100',
     peak: { fp32: figure(flopsPerSecond(19.5e12)), bf16: figure(flopsPerSecond(312e12)) },
     matrixEfficiency: figure(ratio(0.85), 'measured'),
+    narrowEfficiency: null,
     memory: figure(bytes(80 * 2 ** 30)),
     memoryBandwidth: figure(bytesPerSecond(2e12)),
     memoryEfficiency: figure(ratio(0.85), 'assumed'),

@@ -36,6 +36,7 @@ export const clusterWith = (memory: number): Cluster => ({
     name: 'plain',
     peak: { bf16: figure(PEAK), fp16: figure(PEAK), fp8: figure(PEAK) },
     matrixEfficiency: figure(1),
+    narrowEfficiency: null,
     memory: figure(memory),
     memoryBandwidth: figure(1e12),
     memoryEfficiency: figure(1),

@@ -44,6 +44,7 @@ export const tinyCluster: Cluster = {
       fp8: figure(624e12),
     },
     matrixEfficiency: figure(0.85),
+    narrowEfficiency: null,
     memory: figure(80e9),
     memoryBandwidth: figure(2e12),
     memoryEfficiency: figure(0.85),
