@@ -19,6 +19,8 @@ export interface UnitState {
   readonly kind: UnitKind;
   /** Parameters on this tensor rank. */
   readonly elements: number;
+  /** Parameters of the embedding that a tied head beside it works with, when they have to travel to it. */
+  readonly borrowed: number;
   readonly recompute: LayerRecompute;
   /** What stays on the rank: everything, or under ZeRO this rank's shard of it. */
   readonly resident: UnitWeights;
@@ -70,6 +72,12 @@ function* placeUnit(context: DeviceContext, elements: number): Program<UnitWeigh
   return { values, gradients };
 }
 
+/** A tied head shares the table of an embedding in its own chunk; sharded, the table is gathered and reduced for it too. */
+const borrowedBy = (context: DeviceContext, { hasEmbedding }: Chunk): number => {
+  if (!context.job.model.tied || !hasEmbedding || !shardsGradients(context)) return 0;
+  return context.layer.parameters.embedding.find(({ name }) => name === 'token embedding')?.elements ?? 0;
+};
+
 /** Allocates the weights and gradients of a chunk. */
 export function* placeChunk(context: DeviceContext, chunk: Chunk): Program<ChunkState> {
   const units: UnitState[] = [];
@@ -80,7 +88,8 @@ export function* placeChunk(context: DeviceContext, chunk: Chunk): Program<Chunk
     const elements = elementsOfAll(context.layer.parameters[kind]);
     const resident = yield* section(`place ${kind} zero ${zero} of ${dp}`, () => placeUnit(context, elements));
     const recompute = kind === 'layer' ? recomputeAt(layer++) : NO_MODULES;
-    units.push({ kind, elements, recompute, resident });
+    const borrowed = kind === 'head' ? borrowedBy(context, chunk) : 0;
+    units.push({ kind, elements, borrowed, recompute, resident });
   }
   return { chunk, units, whole: runOf(units, 0, units.length), buckets: bucketsOf(context, units) };
 }
@@ -118,3 +127,6 @@ const bucketsOf = (context: DeviceContext, units: readonly UnitState[]): readonl
 
 export const elementsIn = ({ units }: Pick<ChunkState, 'units'>, { start, end }: Run): number =>
   units.slice(start, end).reduce((total, unit) => total + unit.elements, 0);
+/** Parameters whose weights are gathered, and whose gradients are reduced, for a run of sharded units. */
+export const travellingIn = ({ units }: Pick<ChunkState, 'units'>, { start, end }: Run): number =>
+  units.slice(start, end).reduce((total, { elements, borrowed }) => total + elements + borrowed, 0);

@@ -12,7 +12,7 @@ import type { Dtype } from '../kernels/dtype.ts';
 import { bytes } from '../units/quantity.ts';
 import type { DeviceContext } from './device-context.ts';
 import type { ChunkState, Run } from './model-chunk.ts';
-import { elementsIn } from './model-chunk.ts';
+import { elementsIn, travellingIn } from './model-chunk.ts';
 
 export interface OptimizerShard {
   readonly context: DeviceContext;
@@ -74,7 +74,7 @@ export interface Gathering {
 export function* gather(shard: OptimizerShard, chunk: ChunkState, run: Run): Program<Gathering> {
   const { context } = shard;
   const { weight } = context.layer.formats;
-  const elements = elementsIn(chunk, run);
+  const elements = travellingIn(chunk, run);
   const block = yield* allocate(bytes(elements * DTYPE_BYTES[weight]), 'communication');
   const whole = asTensor(block, elements, weight);
   const own = segmentOf(whole, context.job.layout.dp, context.place.dp);
@@ -109,7 +109,7 @@ export function* reduce(
   if (!shard.isReducing) yield* mark('shard', 'reduce');
   shard.isReducing = true;
   const { gradient } = context.layer.formats;
-  const elements = elementsIn(chunk, run);
+  const elements = buffer === null ? elementsIn(chunk, run) : travellingIn(chunk, run);
   const block = buffer ?? chunk.units[run.start]!.resident.gradients.block;
   const whole = asTensor(block, elements, gradient);
   const own = segmentOf(whole, context.job.layout.dp, context.place.dp);

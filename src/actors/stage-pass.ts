@@ -5,13 +5,12 @@ import { join } from '../effects/program.ts';
 import type { Block, Tensor } from '../effects/tensor.ts';
 import { part } from '../effects/tensor.ts';
 import { DTYPE_BYTES } from '../kernels/dtype.ts';
-import type { UnitWeights } from '../model/context.ts';
 import { bytes } from '../units/quantity.ts';
 import type { DataLoader } from './data-loader.ts';
 import { nextTokens } from './data-loader.ts';
 import type { DeviceContext } from './device-context.ts';
 import type { ChunkState, Run } from './model-chunk.ts';
-import { elementsIn, shardsGradients, shardsWeights } from './model-chunk.ts';
+import { shardsGradients, shardsWeights, travellingIn } from './model-chunk.ts';
 import type { Gathering, OptimizerShard, Reduction } from './optimizer-shard.ts';
 import { finishReduction, gather, reduce } from './optimizer-shard.ts';
 import { receiveAcross, sendAcross } from './pipeline-link.ts';
@@ -47,18 +46,26 @@ const reducesAfter = (context: DeviceContext, { microbatch }: Moment): boolean =
 
 /** The run's units with weights to compute with; `whole` and `gradients` hold the run's when only shards stay here. */
 const unitsAtWork = (
-  chunk: ChunkState,
-  run: Run,
-  { whole, gradients }: { whole: Tensor | null; gradients: Tensor | null },
+  { context: { job } }: PipelineStage,
+  { chunk, units }: ChunkState,
+  { run, whole, gradients }: { run: Run; whole: Tensor | null; gradients: Tensor | null },
 ): readonly UnitAtWork[] => {
   let offset = 0;
-  return chunk.units.slice(run.start, run.end).map(({ kind, recompute, elements, resident }) => {
-    const weights: UnitWeights = {
-      values: whole === null ? resident.values : part(whole, offset, elements),
-      gradients: gradients === null ? resident.gradients : part(gradients, offset, elements),
+  const at = (flat: Tensor | null, resident: Tensor, length: number): Tensor =>
+    flat === null ? resident : part(flat, offset, length);
+  return units.slice(run.start, run.end).map(({ kind, recompute, elements, borrowed, resident }) => {
+    const weights = {
+      values: at(whole, resident.values, elements),
+      gradients: at(gradients, resident.gradients, elements),
     };
     offset += elements;
-    return { kind, recompute, weights };
+    const table = kind === 'head' && chunk.hasEmbedding && job.model.tied ? units[0]!.resident : null;
+    const tied =
+      table === null
+        ? null
+        : { values: at(whole, table.values, borrowed), gradients: at(gradients, table.gradients, borrowed) };
+    offset += borrowed;
+    return { kind, recompute, weights, tied };
   });
 };
 
@@ -81,7 +88,7 @@ export function* forwardSlot(stage: PipelineStage, moment: Moment): Program<void
   const ids = hasEmbedding ? yield* nextTokens(loader) : null;
   const labels = hasHead ? yield* nextTokens(loader) : null;
   let flow = hasEmbedding ? null : yield* receiveAcross(context, neighbour(state, moment, -1, true));
-  const feed: Feed = { ids, labels, tied: tiedUnit(state) };
+  const feed: Feed = { ids, labels };
   const kept: SavedRun[] = [];
   const runs = runsFor(stage, state, moment);
   let ahead: Gathering | null = null;
@@ -93,7 +100,7 @@ export function* forwardSlot(stage: PipelineStage, moment: Moment): Program<void
     const published = stage.publishing.get(run);
     if (published !== undefined && moment.microbatch === 0) yield* join(published);
     const forward = () => {
-      const units = unitsAtWork(state, run, { whole: here?.weights ?? null, gradients: null });
+      const units = unitsAtWork(stage, state, { run, whole: here?.weights ?? null, gradients: null });
       return forwardUnits(context.layer, units, { input, feed });
     };
     const result: ForwardResult = yield* section(run.forward, forward, { moment });
@@ -121,9 +128,9 @@ export function* backwardSlot(stage: PipelineStage, moment: Moment): Program<voi
     ahead = here !== null && index > 0 ? yield* gather(shard, state, runs[index - 1]!) : null;
     const buffer: Block | null = shardsGradients(context) ? yield* gradientBuffer(context, state, run) : null;
     const backward = () => {
-      const gradients = buffer === null ? null : flatTensor(context, buffer, elementsIn(state, run));
-      const units = unitsAtWork(state, run, { whole: here?.weights ?? null, gradients });
-      return backwardUnits(context.layer, units, { saved: savedIn(kept, run), gradient, tied: tiedUnit(state) });
+      const gradients = buffer === null ? null : flatTensor(context, buffer, travellingIn(state, run));
+      const units = unitsAtWork(stage, state, { run, whole: here?.weights ?? null, gradients });
+      return backwardUnits(context.layer, units, { saved: savedIn(kept, run), gradient });
     };
     flow = yield* section(run.backward, backward, { moment });
     if (here !== null) yield* release(here.weights.block);
@@ -146,7 +153,7 @@ function* takeGathering(
 }
 
 const gradientBuffer = (context: DeviceContext, state: ChunkState, run: Run): Program<Block> =>
-  allocate(bytes(elementsIn(state, run) * DTYPE_BYTES[context.layer.formats.gradient]), 'communication');
+  allocate(bytes(travellingIn(state, run) * DTYPE_BYTES[context.layer.formats.gradient]), 'communication');
 const flatTensor = (context: DeviceContext, block: Block, length: number): Tensor => ({
   shape: [length],
   dtype: context.layer.formats.gradient,
@@ -169,7 +176,3 @@ const savedIn = (kept: readonly SavedRun[], { start, end }: Run): readonly UnitS
   const all = kept.flatMap(({ saved }) => saved);
   return all.slice(start, end);
 };
-
-/** The embedding whose table the head of the same chunk shares. */
-const tiedUnit = ({ chunk, units }: ChunkState): UnitWeights | null =>
-  chunk.hasEmbedding && chunk.hasHead ? units[0]!.resident : null;

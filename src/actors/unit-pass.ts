@@ -18,6 +18,8 @@ export interface UnitAtWork {
   readonly kind: UnitKind;
   readonly recompute: LayerRecompute;
   readonly weights: UnitWeights;
+  /** The embedding whose table a head shares, when both are in one chunk. */
+  readonly tied: UnitWeights | null;
 }
 export type UnitSaved =
   | { readonly kind: 'embedding'; readonly saved: EmbeddingSaved }
@@ -28,8 +30,6 @@ export type UnitSaved =
 export interface Feed {
   readonly ids: Tensor | null;
   readonly labels: Tensor | null;
-  /** The embedding whose table the head shares, when both are here. */
-  readonly tied: UnitWeights | null;
 }
 export interface ForwardResult {
   /** Null behind the head. */
@@ -42,14 +42,14 @@ const present = <T>(value: T | null, what: string): T => {
   return value;
 };
 const tableOf = (context: LayerContext, tied: UnitWeights | null): UnitWeights | null => {
-  if (tied === null || !context.job.model.tied) return null;
+  if (tied === null) return null;
   const of = (flat: Tensor): Tensor => view(flat, context.parameters.embedding, 'token embedding');
   return { values: of(tied.values), gradients: of(tied.gradients) };
 };
 
 function* unitForward(
   context: LayerContext,
-  { kind, recompute, weights: { values } }: UnitAtWork,
+  { kind, recompute, weights: { values }, tied }: UnitAtWork,
   { input, feed }: { input: Tensor | null; feed: Feed },
 ): Program<{ output: Tensor | null; saved: UnitSaved }> {
   switch (kind) {
@@ -62,9 +62,9 @@ function* unitForward(
       return { output, saved: { kind, saved } };
     }
     case 'head': {
-      const tied = tableOf(context, feed.tied)?.values ?? null;
+      const table = tableOf(context, tied)?.values ?? null;
       const labels = present(feed.labels, 'labels');
-      const saved = yield* headForward(context, { values, tied, input: present(input, 'an input'), labels });
+      const saved = yield* headForward(context, { values, tied: table, input: present(input, 'an input'), labels });
       return { output: null, saved: { kind, saved } };
     }
   }
@@ -72,8 +72,8 @@ function* unitForward(
 
 function* unitBackward(
   context: LayerContext,
-  weights: UnitWeights,
-  { saved, gradient, tied }: { saved: UnitSaved; gradient: Tensor | null; tied: UnitWeights | null },
+  { weights, tied }: UnitAtWork,
+  { saved, gradient }: { saved: UnitSaved; gradient: Tensor | null },
 ): Program<Tensor | null> {
   switch (saved.kind) {
     case 'embedding':
@@ -111,14 +111,14 @@ export function* forwardUnits(
 export function* backwardUnits(
   context: LayerContext,
   units: readonly UnitAtWork[],
-  { saved, gradient, tied }: { saved: readonly UnitSaved[]; gradient: Tensor | null; tied: UnitWeights | null },
+  { saved, gradient }: { saved: readonly UnitSaved[]; gradient: Tensor | null },
 ): Program<Tensor | null> {
   let flow = gradient;
   for (let index = units.length - 1; index >= 0; index--) {
     const unit = units[index]!;
     const into = flow;
     flow = yield* section(nameOf('backward', unit), () =>
-      unitBackward(context, unit.weights, { saved: saved[index]!, gradient: into, tied }),
+      unitBackward(context, unit, { saved: saved[index]!, gradient: into }),
     );
   }
   return flow;

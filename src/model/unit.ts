@@ -37,6 +37,11 @@ const replicated = (name: string, elements: number): Parameter => ({
   isSharded: false,
   isCopy: false,
 });
+/** One a word of the vocabulary. */
+const words = (name: string, { vocabulary }: Model, tp: number): Parameter => {
+  const rows = paddedVocabulary(vocabulary, tp);
+  return { ...sharded(name, rows, tp), padding: (rows - vocabulary) / tp };
+};
 const norm = (name: string, model: Model): Parameter[] =>
   model.norm === 'layernorm'
     ? [replicated(`${name} gain`, model.hidden), replicated(`${name} bias`, model.hidden)]
@@ -89,7 +94,7 @@ export const parametersOf = (
       return [
         ...norm('final norm', model),
         ...(model.tied && !isSplit ? [] : [table('head', { model, tp, isCopy: model.tied })]),
-        ...(model.bias.head ? [sharded('head bias', paddedVocabulary(model.vocabulary, tp), tp)] : []),
+        ...(model.bias.head ? [words('head bias', model, tp)] : []),
       ];
   }
 };

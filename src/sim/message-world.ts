@@ -64,6 +64,8 @@ export class MessageWorld implements World<Path> {
   readonly #slowdown: number;
   readonly #agenda = new Agenda();
   readonly #mailbox = new Mailbox<Path>();
+  /** What strands wait for. */
+  readonly #awaited = new Map<Strand<Path>, Receive>();
   readonly #chooser = new Map<Strand<Path>, ReceiveAny>();
   readonly #lanes = new Map<string, Instant>();
   readonly #lifecycles: Lifecycles;
@@ -212,7 +214,11 @@ export class MessageWorld implements World<Path> {
 
   #deliver(from: Rank, to: Rank, tag: number, arrived: Instant): void {
     const reader = this.#mailbox.put({ from, to, tag }, arrived);
-    if (reader !== null) return this.#resume(reader, undefined, reader.state.cause);
+    if (reader !== null) {
+      this.#received(to, this.#awaited.get(reader)!);
+      this.#awaited.delete(reader);
+      return this.#resume(reader, undefined, reader.state.cause);
+    }
     for (const [strand, effect] of this.#chooser)
       if (strand.rank === to && effect.tag === tag && effect.from.includes(from)) {
         this.#chooser.delete(strand);
@@ -222,20 +228,17 @@ export class MessageWorld implements World<Path> {
       }
   }
 
-  #receive(strand: Strand<Path>, { from, axis, tag, into }: Receive): void | typeof blocked {
+  #receive(strand: Strand<Path>, effect: Receive): void | typeof blocked {
     const { rank, state } = strand;
-    const arrival = this.#mailbox.take({ from, to: rank, tag }, strand);
-    if (arrival === null) state.cause = TERM_OF_AXIS[axis];
-    this.#trace.push({
-      kind: 'receipt',
-      from,
-      to: rank,
-      axis,
-      tag,
-      size: sizeOf(into),
-      at: this.#now,
-    });
-    return arrival === null ? blocked : undefined;
+    const { from, axis, tag } = effect;
+    if (this.#mailbox.take({ from, to: rank, tag }, strand) !== null) return this.#received(rank, effect);
+    state.cause = TERM_OF_AXIS[axis];
+    this.#awaited.set(strand, effect);
+    return blocked;
+  }
+
+  #received(to: Rank, { from, axis, tag, into }: Receive): void {
+    this.#trace.push({ kind: 'receipt', from, to, axis, tag, size: sizeOf(into), at: this.#now });
   }
 
   #receiveAny(strand: Strand<Path>, effect: ReceiveAny): Rank | typeof blocked {

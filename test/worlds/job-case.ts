@@ -12,9 +12,7 @@ export type JobParts = Omit<NonNullable<Parameters<typeof tinyJob>[0]>, 'layout'
 
 /** The grids of `devices` ranks: tensor, pipeline and data ranks. */
 const gridsOf = (devices: number): readonly Pick<Layout, 'tp' | 'pp' | 'dp'>[] =>
-  divisorsOf(devices).flatMap((tp) =>
-    divisorsOf(devices / tp).map((pp) => ({ tp, pp, dp: devices / tp / pp })),
-  );
+  divisorsOf(devices).flatMap((tp) => divisorsOf(devices / tp).map((pp) => ({ tp, pp, dp: devices / tp / pp })));
 
 /** Each schedule with the model chunks it may have. */
 const PIPELINES: readonly Pick<Layout, 'schedule' | 'vp'>[] = SCHEDULES.flatMap((schedule: ScheduleName) =>
@@ -57,24 +55,29 @@ export const anyModel: fc.Arbitrary<Partial<Model>> = fc
 
 export const anyRecompute: fc.Arbitrary<Recompute> = fc.oneof(
   fc.constant({ kind: 'none' } as const),
-  fc.record({ kind: fc.constant('selective' as const), modules: fc.subarray([...RECOMPUTE_MODULES], { minLength: 1 }) }),
+  fc.record({
+    kind: fc.constant('selective' as const),
+    modules: fc.subarray([...RECOMPUTE_MODULES], { minLength: 1 }),
+  }),
   fc.record({ kind: fc.constant('full' as const), layers: fc.constantFrom('all' as const, 1, 2) }),
 );
 
 const anyLayout = (devices: number): fc.Arbitrary<Layout> =>
-  fc.record({
-    grid: fc.constantFrom(...gridsOf(devices)),
-    pipeline: fc.constantFrom(...PIPELINES),
-    microbatch: fc.constantFrom(1, 2),
-    zero: fc.constantFrom(...ZERO_STAGES),
-    sequenceParallel: fc.boolean(),
-  }).map(({ grid, pipeline, microbatch, zero, sequenceParallel }) => ({
-    ...grid,
-    ...(grid.pp === 1 ? { schedule: '1f1b' as const, vp: 1 } : pipeline),
-    microbatch,
-    zero: grid.dp === 1 ? 0 : grid.pp > 1 && zero > 1 ? 1 : zero,
-    sequenceParallel: sequenceParallel && grid.tp > 1,
-  }));
+  fc
+    .record({
+      grid: fc.constantFrom(...gridsOf(devices)),
+      pipeline: fc.constantFrom(...PIPELINES),
+      microbatch: fc.constantFrom(1, 2),
+      zero: fc.constantFrom(...ZERO_STAGES),
+      sequenceParallel: fc.boolean(),
+    })
+    .map(({ grid, pipeline, microbatch, zero, sequenceParallel }) => ({
+      ...grid,
+      ...(grid.pp === 1 ? { schedule: '1f1b' as const, vp: 1 } : pipeline),
+      microbatch,
+      zero: grid.dp === 1 ? 0 : grid.pp > 1 && zero > 1 ? 1 : zero,
+      sequenceParallel: sequenceParallel && grid.tp > 1,
+    }));
 
 /** A random job of so many ranks that an engine would start. */
 export const anyJobOf = (devices: number): fc.Arbitrary<Job> =>
@@ -94,7 +97,9 @@ export const anyJobOf = (devices: number): fc.Arbitrary<Job> =>
       tinyJob({
         layout,
         model,
-        workload: { globalBatch: layout.microbatch * layout.dp * (layout.schedule === 'interleaved' ? layout.pp : 1) * rounds },
+        workload: {
+          globalBatch: layout.microbatch * layout.dp * (layout.schedule === 'interleaved' ? layout.pp : 1) * rounds,
+        },
         cluster: { ...tinyCluster, scaleUpDomain, devicesPerNode: scaleUpDomain },
         precision,
         recompute,
@@ -108,4 +113,19 @@ export const anyJob: fc.Arbitrary<Job> = fc.constantFrom(1, 2, 4, 6, 8).chain(an
 
 /** A job in a line, for a complaint. */
 export const nameOf = ({ layout, precision, recompute, software, workload, cluster }: Job): string =>
-  JSON.stringify({ layout, precision, recompute, batch: workload.globalBatch, attention: software.attention, overlap: software.overlap, domain: cluster.scaleUpDomain });
+  JSON.stringify({
+    layout,
+    precision,
+    recompute,
+    batch: workload.globalBatch,
+    attention: software.attention,
+    overlap: software.overlap,
+    domain: cluster.scaleUpDomain,
+  });
+
+/**
+ * True when all ranks of a stage are in the same position towards the fabric: tensor groups, stages and domains nest. One
+ * rank can stand for its stage only then; elsewhere some groups of a stage straddle a domain's edge and others do not.
+ */
+export const fitsDomains = ({ layout: { tp, dp }, cluster: { scaleUpDomain } }: Job): boolean =>
+  [tp, tp * dp].every((run) => run % scaleUpDomain === 0 || scaleUpDomain % run === 0);

@@ -1,0 +1,175 @@
+/** Laws of conservation: however a model is cut into ranks, its parameters and its products are those of the whole. */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { deviceContext } from '../../src/actors/device-context.ts';
+import { placeDevice } from '../../src/actors/device.ts';
+import { modelFlops } from '../../src/model/flops.ts';
+import { FORMATS } from '../../src/model/precision.ts';
+import { chunksOf, splitLayers, unitsOf } from '../../src/model/stages.ts';
+import { paddedVocabulary, parametersOf } from '../../src/model/unit.ts';
+import type { Job, Recompute } from '../../src/scenario/job.ts';
+import { microbatchesOf } from '../../src/scenario/job.ts';
+import { parameterCount } from '../../src/scenario/parameters.ts';
+import { DTYPE_BYTES } from '../../src/kernels/dtype.ts';
+import { rank } from '../../src/units/identity.ts';
+import { positions } from '../worlds/collective-case.ts';
+import { CountingWorld, productsOf } from '../worlds/counting.ts';
+import { anyJob, anyJobOf, legalJobs, nameOf } from '../worlds/job-case.ts';
+
+const NONE: Recompute = { kind: 'none' };
+const add = (terms: readonly number[]): number => terms.reduce((sum, term) => sum + term, 0);
+
+/** The parameters of one data replica: what is split once a rank, what is copied once, padding and a tied head's copy never. */
+const replicaParameters = ({ model, layout: { tp, pp, vp } }: Job): number =>
+  add(
+    positions(pp)
+      .flatMap((stage) => chunksOf(model.layers, { pp, vp, stage }))
+      .flatMap((chunk) => unitsOf(chunk))
+      .flatMap((kind) => parametersOf(kind, model, { tp, isSplit: pp > 1 }))
+      .filter(({ isCopy }) => !isCopy)
+      .map(({ elements, padding, isSharded }) => (isSharded ? tp * (elements - padding) : elements)),
+  );
+
+test('the parameters of all ranks of a replica are those of the model, whatever the model and the layout', () => {
+  fc.assert(
+    fc.property(anyJob, (job) => {
+      expect(replicaParameters(job)).toBe(parameterCount(job.model));
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test('every layer is on one chunk, no chunk has two more than another, and the ends alone have the ends', () => {
+  for (let layers = 1; layers <= 40; layers++)
+    for (let pp = 1; pp <= 8; pp++)
+      for (let vp = 1; vp <= 3; vp++) {
+        const chunks = positions(pp).flatMap((stage) => chunksOf(layers, { pp, vp, stage }));
+        const inOrder = chunks.toSorted((a, b) => a.position - b.position);
+        expect(inOrder.map(({ position }) => position)).toEqual(positions(pp * vp));
+        expect(inOrder.map((chunk) => chunk.layers)).toEqual(splitLayers(layers, pp * vp));
+        expect(add(inOrder.map((chunk) => chunk.layers))).toBe(layers);
+        const counts = inOrder.map((chunk) => chunk.layers);
+        expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
+        expect(inOrder.flatMap(({ hasEmbedding }, index) => (hasEmbedding ? [index] : []))).toEqual([0]);
+        expect(inOrder.flatMap(({ hasHead }, index) => (hasHead ? [index] : []))).toEqual([pp * vp - 1]);
+      }
+});
+
+/** Bytes that each rank holds once it is placed, by purpose. */
+const placed = (job: Job, purpose: 'weights' | 'gradients' | 'optimizer'): readonly number[] =>
+  positions(job.devices).map((index) => {
+    const world = new CountingWorld();
+    world.run(new Map([[rank(index), placeDevice(deviceContext(job, rank(index)))]]));
+    return world.tallyOf(rank(index)).held[purpose];
+  });
+
+test('the shards of ZeRO add up to the whole, with less than one element a unit and rank to spare', () => {
+  fc.assert(
+    fc.property(anyJobOf(8), ({ ...job }) => {
+      const { layout, model, precision } = job;
+      const whole = { ...job, layout: { ...layout, zero: 0 as const } };
+      const { weight, gradient, optimizerBytes } = FORMATS[precision];
+      const cases = [
+        { purpose: 'optimizer', from: 1, width: optimizerBytes },
+        { purpose: 'gradients', from: 2, width: DTYPE_BYTES[gradient] },
+        { purpose: 'weights', from: 3, width: DTYPE_BYTES[weight] },
+      ] as const;
+      for (const { purpose, from, width } of cases) {
+        const [sharded, full] = [add(placed(job, purpose)), add(placed(whole, purpose))];
+        // Quantised copies of the weights stay whole.
+        const copies =
+          purpose === 'weights' ? (full / (width + FORMATS[precision].copyBytes)) * FORMATS[precision].copyBytes : 0;
+        const once = layout.zero >= from ? (full - copies) / layout.dp + copies : full;
+        const spare = layout.zero >= from ? (model.layers + 2) * layout.tp * layout.dp * width : 1;
+        expect(sharded).toBeGreaterThanOrEqual(once - 1e-3);
+        expect(sharded).toBeLessThan(once + spare);
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
+
+/** Products of the serial model for the whole batch; the vocabulary is padded as the layout asks. */
+const serial = ({ model, workload, layout }: Job): { matrix: number; core: number; causal: number; layer: number } => {
+  const { sequence, globalBatch } = workload;
+  const padding = paddedVocabulary(model.vocabulary, layout.tp) - model.vocabulary;
+  const heads = model.layers * model.heads * model.headDim;
+  const core = 12 * sequence ** 2 * heads;
+  const padded = modelFlops(model, sequence, 'full') + 6 * sequence * model.hidden * padding;
+  const head = 6 * sequence * model.hidden * (model.vocabulary + padding);
+  return {
+    matrix: globalBatch * (padded - core),
+    core: globalBatch * core,
+    causal:
+      globalBatch * (modelFlops(model, sequence, 'causal') + 6 * sequence * model.hidden * padding - padded + core),
+    layer: globalBatch * ((padded - core - head) / model.layers),
+  };
+};
+
+const expectConserved = (job: Job): void => {
+  const { matrix, core, causal } = serial(job);
+  const { again: _, ...counted } = productsOf(job);
+  const flash = { flashForward: causal / 3, flashBackward: (causal / 3) * 2.5 };
+  const wanted =
+    job.software.attention === 'flash'
+      ? { matrix, batched: 0, ...flash }
+      : { matrix, batched: core, flashForward: 0, flashBackward: 0 };
+  expect({ job: nameOf(job), ...counted }).toEqual({ job: nameOf(job), ...wanted });
+};
+
+test.each([1, 2, 3, 4, 6, 8])('on %d ranks every layout multiplies what one rank multiplies', (devices) => {
+  for (const job of legalJobs(devices, { workload: { globalBatch: 2 * devices } })) expectConserved(job);
+});
+
+test('every model on every layout multiplies what the serial model does', () => {
+  fc.assert(
+    fc.property(anyJob, (job) => expectConserved({ ...job, recompute: NONE })),
+    { numRuns: 100 },
+  );
+});
+
+/** Forward products of what the kind of recomputation runs a second time. */
+const repeated = (job: Job): number => {
+  const { model, layout, recompute, software } = job;
+  const { layer, core, causal } = serial(job);
+  const coreForward = software.attention === 'flash' ? causal / 3 : core / 3;
+  switch (recompute.kind) {
+    case 'none':
+      return 0;
+    case 'selective':
+      return recompute.modules.includes('core_attn') ? coreForward : 0;
+    case 'full': {
+      const most = recompute.layers === 'all' ? model.layers : recompute.layers;
+      const layers = add(splitLayers(model.layers, layout.pp * layout.vp).map((count) => Math.min(count, most)));
+      return layers * (layer / 3 + coreForward / model.layers);
+    }
+    default:
+      return recompute satisfies never;
+  }
+};
+
+test('recomputation multiplies exactly the forward products of what it repeats, and nothing else changes', () => {
+  fc.assert(
+    fc.property(anyJob, (job) => {
+      const [plain, counted] = [productsOf({ ...job, recompute: NONE }), productsOf(job)];
+      const sum = ({ matrix, batched, flashForward, flashBackward }: typeof plain): number =>
+        matrix + batched + flashForward + flashBackward;
+      expect(counted.again).toBe(repeated(job));
+      expect(sum(counted) - sum(plain)).toBe(counted.again);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test('every microbatch counts: twice the batch is twice the products', () => {
+  fc.assert(
+    fc.property(anyJobOf(4), (job) => {
+      const twice = { ...job, workload: { ...job.workload, globalBatch: 2 * job.workload.globalBatch } };
+      expect(microbatchesOf(twice)).toBe(2 * microbatchesOf(job));
+      const [once, doubled] = [productsOf(job), productsOf(twice)];
+      for (const kind of ['matrix', 'batched', 'flashForward', 'flashBackward', 'again'] as const)
+        expect(doubled[kind]).toBe(2 * once[kind]);
+    }),
+    { numRuns: 40 },
+  );
+});

@@ -1,0 +1,225 @@
+/** Laws of the ladder: a cheaper rung never says more than it knows, and agrees with the dearer one wherever it may. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { AXES } from '../../src/effects/group.ts';
+import type { Job } from '../../src/scenario/job.ts';
+import { bound } from '../../src/sim/bound.ts';
+import type { Evaluation } from '../../src/sim/evaluation.ts';
+import { TERMS } from '../../src/sim/evaluation.ts';
+import { folded } from '../../src/sim/folded.ts';
+import type { MessageRun } from '../../src/sim/message.ts';
+import { message } from '../../src/sim/message.ts';
+import { sketch } from '../../src/sim/sketch.ts';
+import { memoryPeak } from '../../src/sim/stage-report.ts';
+import { positions } from '../worlds/collective-case.ts';
+import type { JobParts } from '../worlds/job-case.ts';
+import { anyJob, anyJobOf, fitsDomains, legalJobs, nameOf } from '../worlds/job-case.ts';
+import { figure, tinyCluster, tinyJob } from '../worlds/jobs.ts';
+
+const nanoseconds = (time: number): number => Math.round(time * 1e9);
+
+/** Jobs of up to 64 ranks: only the message rung minds their number. */
+const largeJob = fc.constantFrom(1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64).chain(anyJobOf);
+
+describe('the bound', () => {
+  test('is never longer than the folded step', () => {
+    fc.assert(
+      fc.property(largeJob, (job) => {
+        expect(nanoseconds(bound(job).step)).toBeLessThanOrEqual(nanoseconds(folded(job).step));
+      }),
+      { numRuns: 600 },
+    );
+  });
+
+  test('is the folded step itself on a rank alone without a loader to wait for', () => {
+    fc.assert(
+      fc.property(anyJobOf(1), (job) => {
+        const [least, step] = [bound(job).step, folded(job).step];
+        // The first read of the data loader is all that a lone rank ever waits for.
+        const read = nanoseconds(2 * (5e-6 + (4 * job.layout.microbatch * job.workload.sequence) / (31.5e9 * 0.8))) + 2;
+        expect(nanoseconds(step) - nanoseconds(least)).toBeLessThanOrEqual(read);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  test('knows the peak of memory of every stage to the byte, and what it is made of', () => {
+    fc.assert(
+      fc.property(largeJob, (job) => {
+        expect(memoryOf(bound(job))).toEqual(memoryOf(folded(job)));
+      }),
+      { numRuns: 600 },
+    );
+  });
+
+  test.each([1, 2, 3, 4, 6, 8, 16])('holds on every legal layout of %d ranks', (devices) => {
+    for (const job of legalJobs(devices, { workload: { globalBatch: 4 * devices } })) {
+      const [least, whole] = [bound(job), folded(job)];
+      expect({ job: nameOf(job), memory: memoryOf(least) }).toEqual({ job: nameOf(job), memory: memoryOf(whole) });
+      expect(nanoseconds(least.step), nameOf(job)).toBeLessThanOrEqual(nanoseconds(whole.step));
+    }
+  });
+
+  test('counts the FLOPs of the folded rung', () => {
+    fc.assert(
+      fc.property(largeJob, (job) => {
+        expect(bound(job).hardwareFlops).toBe(folded(job).hardwareFlops);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
+
+const memoryOf = ({ stages }: Evaluation): unknown =>
+  stages.map(({ memory: { total, byPurpose } }) => ({ total, byPurpose }));
+
+test('a sketch is never longer, and never needs more memory, than the bound', () => {
+  fc.assert(
+    fc.property(largeJob, (job) => {
+      const [rough, least] = [sketch(job, new Map()), bound(job)];
+      expect(nanoseconds(rough.step)).toBeLessThanOrEqual(nanoseconds(least.step));
+      expect(rough.memory).toBeLessThanOrEqual(Math.max(...least.stages.map(({ memory }) => memory.total)));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('what one job left in the cache of profiles changes nothing for another', () => {
+  const pair = fc.constantFrom(4, 8).chain((devices) => fc.tuple(anyJobOf(devices), anyJobOf(devices)));
+  fc.assert(
+    fc.property(pair, ([first, second]) => {
+      // A cache serves jobs of one search: one model, cluster, workload shape and software.
+      const { layout, recompute, precision } = second;
+      const workload = { ...first.workload, globalBatch: second.workload.globalBatch };
+      const other: Job = { ...first, layout, recompute, precision, workload };
+      const cache = new Map();
+      folded(first, cache);
+      bound(first, cache);
+      expect(folded(other, cache)).toEqual(folded(other));
+      expect(bound(other, cache)).toEqual(bound(other));
+    }),
+    { numRuns: 200 },
+  );
+});
+
+/** What two rungs must agree on to the last digit; `terms` and the step apart. */
+const counted = ({ stages, hardwareFlops, sent }: Evaluation): unknown => ({
+  hardwareFlops,
+  sent: { ...sent, control: 0 },
+  stages: stages.map(({ layers, parameters, memory }) => ({ layers, parameters, memory })),
+});
+const times = ({ step, stages }: Evaluation): unknown => ({
+  step: nanoseconds(step),
+  stages: stages.map(({ terms, filledAt, drainsAt }) => ({
+    filledAt: nanoseconds(filledAt),
+    drainsAt: nanoseconds(drainsAt),
+    terms: TERMS.map((term) => `${term} ${nanoseconds(terms[term])}`),
+  })),
+});
+
+/** Messages that ranks wait for one behind another at most: each rounds its time to a whole nanosecond. */
+const longestChain = ({ trace }: MessageRun, { layout, devices }: Job): number => {
+  const received = positions(devices).map(() => 0);
+  for (const entry of trace) if (entry.kind === 'receipt' && entry.to < devices) received[entry.to]! += 1;
+  const ranks = layout.tp * layout.dp;
+  return positions(layout.pp).reduce(
+    (total, stage) => total + Math.max(...received.slice(stage * ranks, (stage + 1) * ranks)),
+    1,
+  );
+};
+
+const expectAgreement = (job: Job): void => {
+  const [one, run] = [folded(job), message(job)];
+  const all = run.evaluation;
+  expect({ job: nameOf(job), ...(counted(one) as object) }).toEqual({ job: nameOf(job), ...(counted(all) as object) });
+  const slack = longestChain(run, job);
+  expect(Math.abs(nanoseconds(one.step) - nanoseconds(all.step)), nameOf(job)).toBeLessThanOrEqual(slack);
+  for (const [index, { terms }] of one.stages.entries())
+    for (const term of TERMS)
+      expect(
+        Math.abs(nanoseconds(terms[term]) - nanoseconds(all.stages[index]!.terms[term])),
+        `${term} of stage ${index}: ${nameOf(job)}`,
+      ).toBeLessThanOrEqual(slack);
+};
+
+/** Links that push whole bytes a nanosecond: nothing is left to round, as long as shards are even. */
+const wholeLinks: JobParts['cluster'] = {
+  scaleUp: { bandwidth: figure(4e9), efficiency: figure(1), latency: figure(2e-6) },
+  nic: { bandwidth: figure(1e9), efficiency: figure(1), latency: figure(5e-6) },
+};
+
+const VARIANTS: readonly (readonly [name: string, parts: JobParts])[] = [
+  ['plain', {}],
+  ['two cards a domain', { cluster: { scaleUpDomain: 2, devicesPerNode: 2 } }],
+  [
+    'selective, no overlap',
+    {
+      recompute: { kind: 'selective', modules: ['core_attn', 'layernorm'] },
+      software: { ...tinyJob().software, overlap: false },
+      cluster: { scaleUpDomain: 4, devicesPerNode: 4 },
+    },
+  ],
+  ['full, tied, in fp8', { recompute: { kind: 'full', layers: 1 }, model: { tied: true }, precision: 'fp8-block' }],
+];
+
+describe.each(VARIANTS)('on every legal layout, %s', (_, parts) => {
+  test.each([1, 2, 3, 4, 6])('of %d ranks one rank of each stage stands for all of them', (devices) => {
+    const jobs = legalJobs(devices, { ...parts, workload: { globalBatch: 2 * devices } }).filter(fitsDomains);
+    expect(jobs.length).toBeGreaterThan(0);
+    for (const job of jobs) expectAgreement(job);
+  });
+});
+
+test('on links that leave nothing to round, folded and message agree to the nanosecond, term by term', () => {
+  for (const devices of [1, 2, 4, 8])
+    for (const scaleUpDomain of [2, 8]) {
+      const cluster = { ...wholeLinks, scaleUpDomain, devicesPerNode: scaleUpDomain };
+      const recompute = { kind: 'full', layers: 1 } as const;
+      const parts = { cluster, recompute, workload: { globalBatch: devices } };
+      for (const job of legalJobs(devices, parts).filter(fitsDomains)) {
+        const name = { job: nameOf(job) };
+        expect({ ...name, ...(times(folded(job)) as object) }).toEqual({
+          ...name,
+          ...(times(message(job).evaluation) as object),
+        });
+      }
+    }
+});
+
+test('random jobs agree as well, up to 16 ranks', () => {
+  fc.assert(fc.property(fc.oneof(anyJob, anyJobOf(12), anyJobOf(16)).filter(fitsDomains), expectAgreement), {
+    numRuns: 100,
+  });
+});
+
+test('all ranks of a stage hold the same, send as much to the byte a message, and end together', () => {
+  fc.assert(
+    fc.property(anyJob.filter(fitsDomains), (job) => {
+      const { reports } = message(job);
+      const ranks = job.layout.tp * job.layout.dp;
+      for (const [index, report] of reports.entries()) {
+        const first = reports[index - (index % ranks)]!;
+        expect(memoryPeak(job.software, report)).toEqual(memoryPeak(job.software, first));
+        expect(report.meter.flops).toBe(first.meter.flops);
+        for (const axis of AXES) {
+          const apart = Math.abs(report.meter.sentOn(axis) - first.meter.sentOn(axis));
+          expect(apart).toBeLessThanOrEqual(1e-2 * first.meter.sentOn(axis));
+        }
+        expect(Math.abs(report.at - first.at)).toBeLessThanOrEqual(longestChain(message(job), job));
+      }
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test('on a grid that straddles domains the rungs still count the same bytes of memory and the same FLOPs', () => {
+  const job = tinyJob({
+    layout: { tp: 1, dp: 3, pp: 2 },
+    cluster: { ...tinyCluster, scaleUpDomain: 2, devicesPerNode: 2 },
+    workload: { globalBatch: 6 },
+  });
+  expect(fitsDomains(job)).toBe(false);
+  const [one, all] = [folded(job), message(job).evaluation];
+  expect(memoryOf(one)).toEqual(memoryOf(all));
+  expect(one.hardwareFlops).toBe(all.hardwareFlops);
+});

@@ -1,0 +1,189 @@
+/**
+ * A world that only counts: what each rank multiplies, holds and sends, without time. It prices nothing through `src/`:
+ * FLOPs come from the shapes of the operations, bytes from the sizes of blocks and tensors.
+ */
+import { cast } from '../../src/actors/cast.ts';
+import type { AnswerTo, Collective, Compute, EffectOf, Kind, Program, Receive } from '../../src/effects/effect.ts';
+import type { Handlers, World } from '../../src/effects/program.ts';
+import { blocked, Descend, Strand } from '../../src/effects/program.ts';
+import type { Axis } from '../../src/effects/group.ts';
+import { AXES } from '../../src/effects/group.ts';
+import type { Purpose } from '../../src/effects/tensor.ts';
+import { elementsOf, PURPOSES, sizeOf } from '../../src/effects/tensor.ts';
+import type { Op } from '../../src/kernels/op.ts';
+import { DTYPE_BYTES } from '../../src/kernels/dtype.ts';
+import type { Job } from '../../src/scenario/job.ts';
+import type { BlockId, Rank } from '../../src/units/identity.ts';
+import { blockId, rank } from '../../src/units/identity.ts';
+import { positions } from './collective-case.ts';
+
+/** Products of matrices, by what they are for; `again`: of them, what backward computed a second time. */
+export interface Products {
+  matrix: number;
+  batched: number;
+  flashForward: number;
+  flashBackward: number;
+  again: number;
+}
+
+/** What one rank did. */
+export interface Tally {
+  readonly products: Products;
+  /** Bytes now held, and the blocks that hold them. */
+  readonly held: Record<Purpose, number>;
+  readonly live: Map<BlockId, Purpose>;
+  /** Bytes sent between stages; those of collectives are in `volume`. */
+  readonly sent: Record<Axis, number>;
+  /** Bytes of the wholes of all collectives, by axis: times n - 1 over n for each trip round the ring of n. */
+  readonly trips: Record<Axis, number>;
+}
+
+const record = <K extends string>(keys: readonly K[]): Record<K, number> =>
+  Object.fromEntries(keys.map((key) => [key, 0])) as Record<K, number>;
+
+const tally = (): Tally => ({
+  products: { matrix: 0, batched: 0, flashForward: 0, flashBackward: 0, again: 0 },
+  held: record(PURPOSES),
+  live: new Map(),
+  sent: record(AXES),
+  trips: record(AXES),
+});
+
+/** True inside a section that computes again. */
+interface Within {
+  isAgain: boolean;
+}
+
+/** FLOPs of the operation's products: 2 for each multiplication with its addition; a causal core meets s (s + 1) / 2 pairs. */
+const countProducts = (products: Products, op: Op): number => {
+  if (op.kind === 'matmul') {
+    const count = 2 * op.batch * op.m * op.n * op.k;
+    products[op.batch > 1 ? 'batched' : 'matrix'] += count;
+    return count;
+  }
+  if (op.kind === 'flash-attention') {
+    const pairs = (op.sequence * (op.sequence + 1)) / 2;
+    const count = (op.pass === 'forward' ? 4 : 10) * op.batch * op.heads * pairs * op.headDim;
+    products[op.pass === 'forward' ? 'flashForward' : 'flashBackward'] += count;
+    return count;
+  }
+  return 0;
+};
+
+export class CountingWorld implements World<Within> {
+  readonly handlers: Handlers<Within>;
+  readonly #tallies = new Map<Rank, Tally>();
+  readonly #mail = new Map<string, number[]>();
+  readonly #readers = new Map<string, () => void>();
+  #blocks = 0;
+
+  constructor() {
+    this.handlers = {
+      compute: (strand, effect) => this.#compute(strand, effect),
+      send: ({ rank: from }, { to, axis, tag, tensor }) => {
+        this.tallyOf(from).sent[axis] += sizeOf(tensor);
+        const channel = `${from} ${to} ${tag}`;
+        this.#mail.set(channel, [...(this.#mail.get(channel) ?? []), sizeOf(tensor)]);
+        this.#readers.get(channel)?.();
+      },
+      receive: (strand, effect) => this.#receive(strand, effect),
+      receiveAny: refuse,
+      allocate: ({ rank: owner }, { size, purpose }) => {
+        const id = blockId(this.#blocks++);
+        this.tallyOf(owner).held[purpose] += size;
+        this.tallyOf(owner).live.set(id, purpose);
+        return { id, size, purpose, values: null };
+      },
+      release: ({ rank: owner }, { block }) => {
+        const { held, live } = this.tallyOf(owner);
+        if (!live.delete(block.id)) throw new Error(`rank ${owner} gives up block ${block.id}, which it does not hold`);
+        held[block.purpose] -= block.size;
+      },
+      collective: ({ rank: self }, effect) => this.#collective(self, effect),
+      section: ({ state }, { term, program }) => new Descend(again(state, term === 'recompute', program())),
+      mark: () => undefined,
+      load: () => undefined,
+      store: refuse,
+      move: refuse,
+      draw: refuse,
+      sleep: refuse,
+      now: refuse,
+    };
+  }
+
+  fork({ state }: Strand<Within>): Within {
+    return { isAgain: state.isAgain };
+  }
+  join(): void {}
+  end(): void {}
+
+  tallyOf(of: Rank): Tally {
+    const known = this.#tallies.get(of) ?? tally();
+    this.#tallies.set(of, known);
+    return known;
+  }
+
+  run(programs: ReadonlyMap<Rank, Program<unknown>>): void {
+    const strands = [...programs].map(([self, program]) => new Strand(this, self, { isAgain: false }, program));
+    for (const strand of strands) strand.resume(undefined);
+    const stuck = strands.filter(({ outcome }) => outcome === null).map((strand) => strand.rank);
+    if (stuck.length > 0) throw new Error(`ranks ${stuck.join(', ')} wait for ever`);
+  }
+
+  #compute({ rank: self, state }: Strand<Within>, { op }: Compute): void {
+    const { products } = this.tallyOf(self);
+    const count = countProducts(products, op);
+    if (state.isAgain) products.again += count;
+  }
+
+  #collective(self: Rank, { operation, group, whole, shard }: Collective): void {
+    const own = operation === 'all-reduce' ? elementsOf(whole) : elementsOf(whole) / group.size;
+    if (Math.abs(elementsOf(shard) - own) >= 1)
+      throw new Error(`rank ${self} brings ${elementsOf(shard)} elements to an ${operation}, want about ${own}`);
+    const laps = operation === 'all-reduce' ? 2 : 1;
+    this.tallyOf(self).trips[group.axis] += laps * elementsOf(whole) * DTYPE_BYTES[whole.dtype];
+  }
+
+  #receive(strand: Strand<Within>, { from, tag, into }: Receive): void | typeof blocked {
+    const channel = `${from} ${strand.rank} ${tag}`;
+    const take = (): void => {
+      const size = this.#mail.get(channel)?.shift();
+      if (size !== sizeOf(into)) throw new Error(`${channel} brought ${size} bytes for a place of ${sizeOf(into)}`);
+    };
+    if ((this.#mail.get(channel)?.length ?? 0) > 0) return take();
+    this.#readers.set(channel, () => {
+      this.#readers.delete(channel);
+      take();
+      strand.resume(undefined);
+    });
+    return blocked;
+  }
+}
+
+/** Tallies of all ranks of the job after one step; the supervisor's reports are thrown away. */
+export const countStep = (job: Job): readonly Tally[] => {
+  const world = new CountingWorld();
+  const ranks = positions(job.devices).map(rank);
+  world.run(new Map(ranks.map((self) => [self, cast(job, self)])));
+  return ranks.map((self) => world.tallyOf(self));
+};
+
+/** What all ranks multiplied in a step. */
+export const productsOf = (job: Job): Products => {
+  const total: Products = { matrix: 0, batched: 0, flashForward: 0, flashBackward: 0, again: 0 };
+  for (const { products } of countStep(job))
+    for (const kind of Object.keys(total) as (keyof Products)[]) total[kind] += products[kind];
+  return total;
+};
+
+function* again(state: Within, isAgain: boolean, program: Program<unknown>): Program<unknown> {
+  const outer = state.isAgain;
+  state.isAgain ||= isAgain;
+  const result = yield* program;
+  state.isAgain = outer;
+  return result;
+}
+
+const refuse = <K extends Kind>(_: Strand<Within>, effect: EffectOf<K>): AnswerTo<EffectOf<K>> => {
+  throw new Error(`this world does not answer ${effect.kind}`);
+};
