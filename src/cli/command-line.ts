@@ -32,6 +32,11 @@ const COMMANDS: readonly Entry[] = [
     load: () => import('./validate.ts'),
   },
   {
+    name: 'schema',
+    summary: 'the JSON Schema of what angel-sim reads or prints',
+    load: () => import('./schema.ts'),
+  },
+  {
     name: 'doctor',
     summary: 'what this machine can do, what is missing and how to install it',
     load: () => import('./doctor.ts'),

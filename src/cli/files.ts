@@ -7,6 +7,8 @@ import { printComplaint } from '../scenario/complaint.ts';
 import { parseCluster } from '../scenario/entries.ts';
 import type { Library, Shelf } from '../scenario/library.ts';
 import type { Source } from '../scenario/tree.ts';
+import type { BandsFile } from '../validate/bands.ts';
+import { bandsFileSchema } from '../validate/bands.ts';
 import { EXIT, Refusal } from './exit.ts';
 import type { Io } from './io.ts';
 import { packageFile } from './package-folder.ts';
@@ -59,6 +61,10 @@ export const catalogueClusters = (io: Io): readonly Cluster[] =>
   namesIn(packageFile('scenarios/clusters'))
     .filter((name) => name !== 'example')
     .map(shippedClusters(io));
+
+/** How far published runs lay from their predictions. A file that is wrong is a mistake of ours, not of the user. */
+export const shippedBands = (): BandsFile =>
+  bandsFileSchema.parse(JSON.parse(readFileSync(packageFile('scenarios/validation/bands.json'), 'utf8')));
 
 /** A shipped entry by its name, or one of the user's own by its path. */
 const shelf = (folder: string, userFolders: readonly string[], io: Io): Shelf => {

@@ -12,6 +12,7 @@ import type { Fidelity } from '../sim/evaluation.ts';
 import type { ProfileCache } from '../sim/profile.ts';
 import { paintFor } from './colours.ts';
 import { EXIT, Refusal } from './exit.ts';
+import { shippedBands } from './files.ts';
 import type { Io } from './io.ts';
 
 /** `tp=8,pp=16` */
@@ -45,10 +46,12 @@ export const simulateFixed = (scenario: Scenario, { axes, fidelity, options, io 
   const candidate = bestOf(jobs, fidelity);
   const matching = jobs.length;
   const { title, memoryMargin: margin } = scenario;
+  const bands = shippedBands();
+  const shown = { title, margin, bands, matching, paint: paintFor(io), sources: options.sources === true };
   io.stdout.write(
     options.json === true
-      ? jsonText(simulateJson(candidate, { title, matching }))
-      : simulationText(candidate, { title, margin, matching, paint: paintFor(io), sources: options.sources === true }),
+      ? jsonText(simulateJson(candidate, { title, matching, bands }))
+      : simulationText(candidate, shown),
   );
   return candidate.outlook.memory.headroom >= 0 ? EXIT.ok : EXIT.infeasible;
 };

@@ -2,12 +2,12 @@
 import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import { Subject } from 'rxjs';
-import type { Infeasible, Plan } from '../plan/plan.ts';
+import type { Answer } from '../plan/plan.ts';
 import type { Progress } from '../plan/progress.ts';
 import { search } from '../plan/search.ts';
 import { jsonText } from '../report/json.ts';
 import { planJson } from '../report/plan-json.ts';
-import { infeasibleText, planText } from '../report/plan-text.ts';
+import { infeasibleText, planText, unfinishedText } from '../report/plan-text.ts';
 import type { Cluster } from '../scenario/cluster.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { paintFor } from './colours.ts';
@@ -15,7 +15,7 @@ import { EXIT } from './exit.ts';
 import type { Io } from './io.ts';
 import { inlinePool } from './inline-pool.ts';
 import { isWatched } from './io.ts';
-import { catalogueClusters } from './files.ts';
+import { catalogueClusters, shippedBands } from './files.ts';
 import { fixedAxes, simulateFixed } from './fixed-layout.ts';
 import { showProgress } from './progress-line.ts';
 import type { QuestionOptions } from './question.ts';
@@ -56,15 +56,24 @@ const plan = async (file: string | undefined, options: PlanOptions, io: Io): Pro
   return answer.kind === 'plan' ? EXIT.ok : EXIT.infeasible;
 };
 
-const printed = (answer: Plan | Infeasible, { json, top, sources }: PlanOptions, io: Io): string => {
-  if (json === true) return jsonText(planJson(answer));
+const printed = (answer: Answer, { json, top, sources }: PlanOptions, io: Io): string => {
+  const bands = shippedBands();
+  if (json === true) return jsonText(planJson(answer, bands));
   const paint = paintFor(io);
-  if (answer.kind === 'infeasible') return infeasibleText(answer, paint);
-  return planText(answer, { paint, top, sources: sources === true });
+  switch (answer.kind) {
+    case 'plan':
+      return planText(answer, { bands, paint, top, sources: sources === true });
+    case 'infeasible':
+      return infeasibleText(answer, paint);
+    case 'unfinished':
+      return unfinishedText(answer, paint);
+    default:
+      return answer satisfies never;
+  }
 };
 
 interface Searched {
-  readonly answer: Plan | Infeasible;
+  readonly answer: Answer;
   readonly isInterrupted: boolean;
 }
 

@@ -20,7 +20,7 @@ interface ValidateOptions {
 export const define = (command: Command, io: Io, end: (code: number) => void): void => {
   command
     .argument('[ROWS.jsonl]', 'measured runs, one a line; those shipped with angel-sim when left out')
-    .option('--worst <n>', 'list only the rows with the largest errors', wholeNumber(1))
+    .option('--worst <n>', 'list only the rows with the largest errors; 0: none', wholeNumber(0))
     .option('--json', 'print every row and the summaries as JSON')
     .action((file: string | undefined, options: ValidateOptions) => end(validateRows(file, options, io)));
 };

@@ -17,10 +17,6 @@ export const splitLayers = (layers: number, count: number): readonly number[] =>
   return even.map((_, i) => share + (i >= first && i < first + rest ? 1 : 0));
 };
 
-/** True when training engines accept the split: even, or even with the embedding, the head or both counted. */
-export const isRegularSplit = (layers: number, count: number): boolean =>
-  layers >= count && (layers % count === 0 || (layers + 1) % count === 0 || (layers + 2) % count === 0);
-
 /** A pipeline rank's slice of the layers with what it has at either end of the model. */
 export interface Chunk {
   /** Position along the data's way: chunk index x pp + stage. */

@@ -1,6 +1,7 @@
 /** All layouts that a scenario leaves open: each axis at its given values, or at every value that can be legal. */
 import type { Job, Layout, Precision, Recompute } from '../scenario/job.ts';
 import { SCHEDULES, ZERO_STAGES } from '../scenario/job.ts';
+import { isRegularSplit } from '../scenario/layer-split.ts';
 import type { Axis, Scenario } from '../scenario/scenario.ts';
 
 /** What distinguishes one layout of a scenario from another: small enough to send to another thread by the thousand. */
@@ -21,7 +22,7 @@ export const jobAt = ({ model, cluster, workload, software, seed }: Scenario, po
 });
 
 /** Recompute choices tried when the scenario leaves them open. */
-const RECOMPUTES: readonly Recompute[] = [
+export const RECOMPUTES: readonly Recompute[] = [
   { kind: 'none' },
   { kind: 'selective', modules: ['core_attn'] },
   { kind: 'full', layers: 'all' },
@@ -43,8 +44,8 @@ const tensorDegrees = ({ model, cluster }: Scenario, devices: number): readonly 
 
 /** Chunks into which the layers split, embedding and head counted or not. */
 const chunkings = (layers: number, most: number): readonly number[] =>
-  Array.from({ length: Math.min(layers, most) }, (_, index) => index + 1).filter((count) =>
-    [layers, layers + 1, layers + 2].some((counted) => counted % count === 0),
+  Array.from({ length: Math.min(layers + 2, most) }, (_, index) => index + 1).filter((count) =>
+    isRegularSplit(layers, count),
   );
 
 /** Every combination, legal or not; a rule may still forbid it. */
@@ -70,9 +71,7 @@ function* schedules(scenario: Scenario, grid: Pick<Layout, 'tp' | 'pp' | 'dp'>):
   const share = Math.floor(workload.globalBatch / dp);
   const microbatches = given(space.microbatch, () => upTo(divisors(share), WIDEST));
   const chunks = given(space.vp, () =>
-    pp === 1
-      ? [1]
-      : upTo(chunkings(model.layers, model.layers), WIDEST * pp).flatMap((n) => (n % pp === 0 ? [n / pp] : [])),
+    pp === 1 ? [1] : chunkings(model.layers, WIDEST * pp).flatMap((n) => (n % pp === 0 ? [n / pp] : [])),
   );
   for (const schedule of given(space.schedule, () => (pp === 1 ? ['1f1b' as const] : SCHEDULES)))
     for (const vp of chunks.includes(1) || space.vp !== null ? chunks : [1, ...chunks])

@@ -1,5 +1,6 @@
 /** One layout by itself: what it takes, or why it cannot be. */
 import type { Job } from '../scenario/job.ts';
+import { SCHEDULES, ZERO_STAGES } from '../scenario/job.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { bound } from '../sim/bound.ts';
 import type { Fidelity } from '../sim/evaluation.ts';
@@ -46,19 +47,16 @@ const textOf = (point: Point, axis: (typeof FIXABLE)[number]): string => {
   return String(point.layout[axis]);
 };
 
-/** The scenario with the layout's numbers fixed, so that values which a free search would not try can be asked about. */
+const NUMBERS = ['tp', 'pp', 'vp', 'dp', 'microbatch'] as const;
+/** What a free search tries in part only. */
+const WHOLE = { schedule: SCHEDULES, zero: ZERO_STAGES, sequenceParallel: [false, true] } as const;
+
+/** The scenario with the layout's fixed axes opened to the asked value, so that one a free search would not try can be asked about. */
 const narrowed = (scenario: Scenario, fixed: Fixed): Scenario => {
-  const number = (axis: 'tp' | 'pp' | 'vp' | 'dp' | 'microbatch') =>
-    fixed[axis] === undefined ? {} : { [axis]: [Number(fixed[axis])] };
-  const layout = {
-    ...scenario.layout,
-    ...number('tp'),
-    ...number('pp'),
-    ...number('vp'),
-    ...number('dp'),
-    ...number('microbatch'),
-  };
-  return { ...scenario, layout };
+  const isFixed = ([axis]: readonly [string, unknown]): boolean => axis in fixed;
+  const numbers = NUMBERS.map((axis) => [axis, [Number(fixed[axis])]] as const);
+  const opened = Object.fromEntries([...numbers, ...Object.entries(WHOLE)].filter(isFixed));
+  return { ...scenario, layout: { ...scenario.layout, ...opened } };
 };
 
 const matching = function* (scenario: Scenario, fixed: Fixed): Generator<Job> {
@@ -79,5 +77,6 @@ export const whyNot = (scenario: Scenario, fixed: Fixed): string => {
     if (rule !== null) return rule;
   }
   const asked = Object.entries(fixed).map(([axis, value]) => `${axis}=${value}`);
-  return `no layout of this scenario has ${asked.join(', ')}: the axes of the grid must multiply to ${scenario.devices.join(' or ')} devices`;
+  const grid = `the grid must multiply to ${scenario.devices.join(' or ')} devices`;
+  return `no layout that this scenario allows has ${asked.join(', ')}; ${grid}`;
 };

@@ -1,7 +1,7 @@
 /** Gives every layout of a scenario a verdict, the cheap looks first, on as many threads as there are. */
 import type { Cluster } from '../scenario/cluster.ts';
 import type { Scenario } from '../scenario/scenario.ts';
-import type { ProfileCache } from '../sim/profile.ts';
+import { Crew } from './crew.ts';
 import type { Point } from './enumerate.ts';
 import { enumerate, jobAt } from './enumerate.ts';
 import { FASTEST, incumbentOf, SLOWEST } from './front.ts';
@@ -11,8 +11,7 @@ import type { Pool } from './pool.ts';
 import type { Progress } from './progress.ts';
 import { ruleAgainst } from './rules.ts';
 import { shortLayout } from './short-layout.ts';
-import type { Looked, SearchTask } from './task.ts';
-import { runTask } from './task.ts';
+import type { SearchTask } from './task.ts';
 
 export interface SearchOptions {
   /** Null runs everything on this thread. */
@@ -37,25 +36,8 @@ export interface Findings {
   /** How often each rule refused a layout. */
   readonly rules: ReadonlyMap<string, number>;
   readonly counts: SearchCounts;
+  /** True when every layout has a verdict. */
   readonly complete: boolean;
-}
-
-/** Cuts work among threads; results come back in order, whichever thread is done first. */
-class Crew {
-  readonly #pool: Pool | null;
-  readonly #cache: ProfileCache = new Map();
-  constructor(pool: Pool | null) {
-    this.#pool = pool;
-  }
-  async run(task: SearchTask): Promise<readonly Looked[]> {
-    const pool = this.#pool;
-    if (pool === null || task.points.length < 2) return runTask(task, this.#cache);
-    const share = Math.ceil(task.points.length / pool.size);
-    const parts = Array.from({ length: Math.ceil(task.points.length / share) }, (_, index) =>
-      pool.run({ ...task, points: task.points.slice(index * share, (index + 1) * share) }),
-    );
-    return (await Promise.all(parts)).flat();
-  }
 }
 
 /** Sketches are cheap, so many go into a batch; simulations begin with few, for the first results prune the rest. */
@@ -100,7 +82,7 @@ class Hunt {
       for (const { point, verdict } of await this.#look('sketch', batch))
         if (verdict.kind === 'memory') this.tooLarge.push({ point, verdict });
         else if (verdict.kind === 'bound') this.#open.push({ point, bound: verdict.bound });
-      this.#report(points.length - this.tooLarge.length);
+      this.#report();
     }
     this.#open.sort((a, b) => a.bound - b.bound);
   }
@@ -115,9 +97,10 @@ class Hunt {
         else if (evaluation === null) this.byBound++;
         else this.candidates.push(candidateOf(jobAt(this.#scenario, point), evaluation));
       this.candidates.sort(byStep);
-      this.#report(this.#open.length);
+      this.#report();
       if (enough === 'any' && this.candidates.length > 0) break;
     }
+    this.#report();
   }
 
   get counts(): SearchCounts {
@@ -127,25 +110,30 @@ class Hunt {
     return { considered: this.#total, byRule, byMemory, byBound, simulated };
   }
 
+  /** The layouts to come are worth no look once the slowest that may be on the front and the last of the fastest are faster. */
   #areRestTooSlow(): boolean {
-    const best = this.candidates[0];
-    if (best === undefined || this.candidates.length < FASTEST) return false;
-    if (this.#open[0]!.bound <= SLOWEST * best.evaluation.step) return false;
+    const [best, last] = [this.candidates[0], this.candidates[FASTEST - 1]];
+    if (best === undefined || last === undefined) return false;
+    const enough = Math.max(SLOWEST * best.evaluation.step, last.evaluation.step);
+    if (this.#open[0]!.bound <= enough) return false;
     this.byBound += this.#open.length;
     this.#open = [];
     return true;
   }
 
-  async #look(look: SearchTask['look'], points: readonly Point[]): Promise<readonly (Looked & { point: Point })[]> {
+  #look(look: SearchTask['look'], points: readonly Point[]): ReturnType<Crew['run']> {
     const incumbents = this.candidates.map(incumbentOf);
-    const looked = await this.#crew.run({ scenario: this.#scenario, points, look, incumbents });
-    return looked.map((one, index) => ({ ...one, point: points[index]! }));
+    return this.#crew.run({ scenario: this.#scenario, points, look, incumbents });
   }
 
-  #report(left: number): void {
-    this.#options.onProgress({ done: this.#total - left, total: this.#total, best: bestOf(this.candidates) });
+  #report(): void {
+    const { counts } = this;
+    this.#options.onProgress({ done: verdictsOf(counts), total: counts.considered, best: bestOf(this.candidates) });
   }
 }
+
+const verdictsOf = ({ byRule, byMemory, byBound, simulated }: SearchCounts): number =>
+  byRule + byMemory + byBound + simulated;
 
 /** `enough`: search everything, or stop with the first layouts that fit. */
 export const findingsOf = async (
@@ -158,7 +146,7 @@ export const findingsOf = async (
   await hunt.simulate(enough);
   const { candidates, rules, counts } = hunt;
   const tooLarge = hunt.tooLarge.toSorted((a, b) => a.verdict.peak - b.verdict.peak);
-  return { candidates, tooLarge, rules, counts, complete: !options.isInterrupted() };
+  return { candidates, tooLarge, rules, counts, complete: verdictsOf(counts) === counts.considered };
 };
 
 /** Fastest first; of equally fast ones the one with more headroom, then the one met first. */

@@ -1,21 +1,23 @@
 /** Nothing fits: which constraint binds, by how much and where, and three changes after which something does. */
+import { DTYPE_BYTES } from '../kernels/dtype.ts';
+import { FORMATS } from '../model/precision.ts';
+import { parameterCount } from '../scenario/parameters.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { bound } from '../sim/bound.ts';
+import type { ProfileCache } from '../sim/profile.ts';
 import { formatBytes } from '../units/format.ts';
 import { bytes } from '../units/quantity.ts';
+import { editsTowards } from './edits.ts';
 import { jobAt } from './enumerate.ts';
-import { remedies } from './remedies.ts';
-import type { Remedy } from './remedies.ts';
-import { candidateOf } from './outlook.ts';
-import type { Fix, Infeasible } from './plan.ts';
 import type { Findings, SearchOptions } from './findings.ts';
 import { findingsOf } from './findings.ts';
+import { candidateOf } from './outlook.ts';
+import type { Candidate, Fix, Infeasible, Outlook, SearchCounts } from './plan.ts';
+import { remedies } from './remedies.ts';
 import { shortLayout } from './short-layout.ts';
 import { memoryLimit } from './task.ts';
 
 const FIXES = 3;
-/** Layouts, smallest by their sketch, whose memory is computed exactly to find the one that comes nearest. */
-const NEAREST = 64;
 
 export const infeasible = async (
   scenario: Scenario,
@@ -29,15 +31,11 @@ export const infeasible = async (
   counts: findings.counts,
 });
 
-const bindingOf = (scenario: Scenario, { tooLarge, rules }: Findings): Infeasible['binding'] => {
-  if (tooLarge.length === 0) return ruleBinding(scenario, rules);
+const bindingOf = (scenario: Scenario, { tooLarge, rules, counts }: Findings): Infeasible['binding'] => {
+  const leanest = leanestOf(scenario, tooLarge);
+  if (leanest === null) return ruleBinding(scenario, rules, counts);
   const limit = memoryLimit(scenario);
-  const nearest = tooLarge
-    .slice(0, NEAREST)
-    .map(({ point }) => jobAt(scenario, point))
-    .map((job) => ({ job, memory: candidateOf(job, bound(job)).outlook.memory }))
-    .reduce((least, next) => (next.memory.peak < least.memory.peak ? next : least));
-  const { job, memory } = nearest;
+  const { job, memory } = leanest;
   const { stage, peak, capacity } = memory;
   return {
     job,
@@ -49,14 +47,35 @@ const bindingOf = (scenario: Scenario, { tooLarge, rules }: Findings): Infeasibl
   };
 };
 
-const ruleBinding = (scenario: Scenario, rules: ReadonlyMap<string, number>): Infeasible['binding'] => {
-  const [first, ...others] = [...rules].toSorted(([, a], [, b]) => b - a);
-  const rule =
-    first === undefined
-      ? `no grid of tensor, pipeline and data ranks multiplies to ${scenario.devices.join(' or ')} devices`
-      : first[0];
-  const more = others.length === 0 ? '' : `; ${others.length} other rules forbid the rest`;
-  return { job: null, verdict: { kind: 'rule', rule }, text: `no legal layout: ${rule}${more}` };
+/** Of a layout at least its verdict's peak is needed: the ones of which that is more than the leanest needs need no look. */
+const leanestOf = (scenario: Scenario, tooLarge: Findings['tooLarge']): Leanest | null => {
+  const cache: ProfileCache = new Map();
+  let leanest: Leanest | null = null;
+  for (const { point, verdict } of tooLarge) {
+    if (leanest !== null && verdict.peak >= leanest.memory.peak) break;
+    const job = jobAt(scenario, point);
+    const { memory } = candidateOf(job, bound(job, cache)).outlook;
+    if (leanest === null || memory.peak < leanest.memory.peak) leanest = { job, memory };
+  }
+  return leanest;
+};
+type Leanest = Pick<Candidate, 'job'> & Pick<Outlook, 'memory'>;
+
+const ruleBinding = (
+  { devices, workload }: Scenario,
+  rules: Findings['rules'],
+  { considered }: SearchCounts,
+): Infeasible['binding'] => {
+  const [commonest] = [...rules].toSorted(([, a], [, b]) => b - a);
+  if (commonest === undefined) {
+    const rule =
+      `no tensor, pipeline and data ranks multiply to ${devices.join(' or ')} devices and leave every data rank ` +
+      `a sequence of the batch of ${workload.globalBatch}`;
+    return { job: null, verdict: { kind: 'rule', rule }, text: `no legal layout: ${rule}` };
+  }
+  const [rule, count] = commonest;
+  const share = rules.size === 1 ? '' : ` (this forbids ${count} of ${considered} layouts, its like the rest)`;
+  return { job: null, verdict: { kind: 'rule', rule }, text: `no legal layout: ${rule}${share}` };
 };
 
 /** Tries remedies, the least change first, until three of different kinds have led to a plan. */
@@ -65,18 +84,34 @@ const fixesOf = async (scenario: Scenario, options: SearchOptions): Promise<read
   const found = new Set<string>();
   for (const remedy of remedies(scenario, options.alternatives)) {
     if (fixes.length === FIXES || options.isInterrupted()) break;
-    if (found.has(remedy.kind)) continue;
-    const fix = await tried(remedy, options);
-    if (fix === null) continue;
+    if (found.has(remedy.kind) || !holdsStates(remedy.scenario)) continue;
+    const outcome = await firstFit(remedy.scenario, options);
+    if (outcome === null) continue;
     found.add(remedy.kind);
-    fixes.push(fix);
+    const edits = editsTowards(outcome.job, scenario);
+    if (!fixes.some((fix) => isWithin(fix.edits, edits))) fixes.push({ edits, outcome });
   }
   return fixes;
 };
 
-const tried = async ({ scenario, editsOf }: Remedy, options: SearchOptions): Promise<Fix | null> => {
-  const quiet = { ...options, onProgress: () => undefined };
-  const { candidates } = await findingsOf(scenario, quiet, 'any');
-  const [outcome] = candidates;
-  return outcome === undefined ? null : { edits: editsOf(outcome.job), outcome };
+/** Who can do with these cards, devices or sequences needs no fix that asks for more of the scenario, whatever its layout. */
+const isWithin = (few: Fix['edits'], many: Fix['edits']): boolean => {
+  const outer = few.filter(({ key }) => !key.startsWith('layout.') && key !== 'recompute');
+  const asked = outer.length === 0 ? few : outer;
+  return asked.every(({ key, value }) => many.some((edit) => edit.key === key && edit.value === value));
+};
+
+const firstFit = async (scenario: Scenario, options: SearchOptions): Promise<Candidate | null> => {
+  const { candidates } = await findingsOf(scenario, { ...options, onProgress: () => undefined }, 'any');
+  return candidates[0] ?? null;
+};
+
+/** False when all cards together cannot hold each parameter's weight, gradient and optimizer state once. */
+const holdsStates = (scenario: Scenario): boolean => {
+  const bytesEach = scenario.precision.map((name) => {
+    const { weight, gradient, optimizerBytes, copyBytes } = FORMATS[name];
+    return DTYPE_BYTES[weight] + DTYPE_BYTES[gradient] + optimizerBytes + copyBytes;
+  });
+  const least = parameterCount(scenario.model) * Math.min(...bytesEach);
+  return least <= memoryLimit(scenario) * Math.max(...scenario.devices);
 };

@@ -2,16 +2,15 @@
 import type { Job, Layout } from '../scenario/job.ts';
 import { SCHEDULES, ZERO_STAGES } from '../scenario/job.ts';
 import type { Scenario } from '../scenario/scenario.ts';
-import type { StageReport, Term } from '../sim/evaluation.ts';
+import type { Evaluation, StageReport, Term } from '../sim/evaluation.ts';
 import { TERMS } from '../sim/evaluation.ts';
-import { folded } from '../sim/folded.ts';
-import type { ProfileCache } from '../sim/profile.ts';
+import { Crew } from './crew.ts';
 import type { Point } from './enumerate.ts';
-import { jobAt } from './enumerate.ts';
-import { candidateOf } from './outlook.ts';
-import type { Candidate, Neighbour, Verdict } from './plan.ts';
+import { jobAt, RECOMPUTES } from './enumerate.ts';
+import type { Candidate, Neighbour } from './plan.ts';
+import type { Pool } from './pool.ts';
 import { ruleAgainst } from './rules.ts';
-import { memoryLimit } from './task.ts';
+import type { Looked } from './task.ts';
 
 /** A step down and a step up. */
 const halves = (value: number): readonly number[] => [value / 2, value * 2].filter(Number.isInteger);
@@ -38,49 +37,47 @@ const changes = ({ layout, recompute }: Job): readonly Partial<Point>[] => {
       grid({ zero: next }),
     ),
     ...(tp > 1 ? [grid({ sequenceParallel: !sequenceParallel })] : []),
-    ...(recompute.kind === 'none' ? [] : [{ recompute: { kind: 'none' } as const }]),
-    ...(recompute.kind === 'full' ? [] : [{ recompute: { kind: 'full', layers: 'all' } as const }]),
+    ...RECOMPUTES.filter(({ kind }) => kind !== recompute.kind).map((next) => ({ recompute: next })),
   ];
 };
 
-export const neighboursOf = (scenario: Scenario, winner: Candidate): readonly Neighbour[] => {
+export const neighboursOf = async (
+  scenario: Scenario,
+  winner: Candidate,
+  pool: Pool | null,
+): Promise<readonly Neighbour[]> => {
   const { devices, precision, recompute, layout } = winner.job;
-  const cache: ProfileCache = new Map();
-  return changes(winner.job).map((change) => {
-    const job = jobAt(scenario, { devices, precision, recompute, layout, ...change });
-    return { change: changeText(winner.job, job), job, ...judged(scenario, { winner, job, cache }) };
+  const points = changes(winner.job).map((change): Point => ({ devices, precision, recompute, layout, ...change }));
+  const legal = points.filter((point) => ruleAgainst(jobAt(scenario, point)) === null);
+  const looked = await new Crew(pool).run({ scenario, points: legal, look: 'simulate', incumbents: [] });
+  const seen = new Map(looked.map((one) => [one.point, one]));
+  return points.map((point) => {
+    const job = jobAt(scenario, point);
+    return { change: changeText(winner.job, job), job, ...judged(winner, job, seen.get(point)) };
   });
 };
 
-const judged = (
-  scenario: Scenario,
-  { winner, job, cache }: { winner: Candidate; job: Job; cache: ProfileCache },
-): Pick<Neighbour, 'verdict' | 'reason'> => {
-  const rule = ruleAgainst(job);
-  if (rule !== null) return { verdict: { kind: 'rule', rule }, reason: rule };
-  const candidate = candidateOf(job, folded(job, cache));
-  const { stage, peak } = candidate.outlook.memory;
-  const limit = memoryLimit(scenario);
-  if (peak > limit) {
-    const verdict: Verdict = { kind: 'memory', stage, peak, limit };
-    return { verdict, reason: `does not fit: stage ${stage}` };
+const judged = (winner: Candidate, job: Job, looked: Looked | undefined): Pick<Neighbour, 'verdict' | 'reason'> => {
+  if (looked === undefined) {
+    const rule = ruleAgainst(job)!;
+    return { verdict: { kind: 'rule', rule }, reason: rule };
   }
-  const { step } = candidate.evaluation;
-  return { verdict: { kind: 'simulated', step }, reason: termText(winner, candidate) };
+  const { verdict, evaluation } = looked;
+  if (evaluation !== null) return { verdict, reason: termText(winner.evaluation, evaluation) };
+  return { verdict, reason: verdict.kind === 'memory' ? `does not fit: stage ${verdict.stage}` : 'cannot win' };
 };
 
 /** The longest stage's time by term: the one that waits least for the others. */
-const busiest = ({ evaluation }: Candidate): StageReport =>
-  evaluation.stages.reduce((most, stage) => (stage.terms.bubble < most.terms.bubble ? stage : most));
+const busiest = ({ stages }: Evaluation): StageReport =>
+  stages.reduce((most, stage) => (stage.terms.bubble < most.terms.bubble ? stage : most));
 
 /** The term that grew most, on the busiest stage; should no term have grown, the two are alike. */
-const termText = (winner: Candidate, candidate: Candidate): string => {
-  const [before, after] = [busiest(winner).terms, busiest(candidate).terms];
+const termText = (winner: Evaluation, neighbour: Evaluation): string => {
+  const [before, after] = [busiest(winner).terms, busiest(neighbour).terms];
   const growth = (term: Term): number => after[term] - before[term];
   const worst = TERMS.reduce((most, term) => (growth(term) > growth(most) ? term : most));
-  const [step, best] = [candidate.evaluation.step, winner.evaluation.step];
-  if (step < best) return 'faster, but not among the layouts asked about';
-  if (step === best) return 'as fast, with no more memory to spare';
+  if (neighbour.step < winner.step) return 'faster, but not among the layouts asked about';
+  if (neighbour.step === winner.step) return 'as fast, with no more memory to spare';
   return `${TERM_TEXT[worst]} takes ${(growth(worst) * 1e3).toFixed(0)} ms more`;
 };
 

@@ -69,6 +69,6 @@ const runOf = ({ workload, cluster, devices }: Job, { step }: Evaluation): Outlo
   };
 };
 
-/** What the run costs at the price of the middle; the step's own cost when no run is asked about. */
+/** What a step costs at the middle of the price range. */
 export const priceOf = ({ job, evaluation }: Pick<Candidate, 'job' | 'evaluation'>): number =>
   (evaluation.step * job.devices * (job.cluster.price.low + job.cluster.price.high)) / 2 / SECONDS_AN_HOUR;

@@ -65,6 +65,7 @@ export interface Neighbour {
   readonly reason: string;
 }
 
+/** Layouts by their verdict; together they are those considered, unless the search was interrupted. */
 export interface SearchCounts {
   readonly considered: number;
   readonly byRule: number;
@@ -102,3 +103,12 @@ export interface Plan {
   /** False when the search was interrupted: the winner is the best so far. */
   readonly complete: boolean;
 }
+
+/** The search was interrupted before any layout was simulated: neither that there is a plan is known nor that there is none. */
+export interface Unfinished {
+  readonly kind: 'unfinished';
+  readonly scenario: Scenario;
+  readonly counts: SearchCounts;
+}
+
+export type Answer = Plan | Infeasible | Unfinished;

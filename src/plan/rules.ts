@@ -1,8 +1,8 @@
 /** Rules that every layout must keep so that a training engine would start it, each with where the rule comes from. */
 import { scheduleRule } from '../actors/schedules/schedule.ts';
-import { isRegularSplit } from '../model/stages.ts';
 import type { Job } from '../scenario/job.ts';
 import { microbatchesOf } from '../scenario/job.ts';
+import { isRegularSplit } from '../scenario/layer-split.ts';
 
 type Rule = (job: Job) => string | null;
 

@@ -1,8 +1,10 @@
 /** `plan --json`: the whole answer, versioned, without elapsed times, so that equal questions give equal bytes. */
 import { z } from 'zod';
-import type { Infeasible, Neighbour, Plan, SearchCounts, Verdict } from '../plan/plan.ts';
+import type { Answer, Infeasible, Neighbour, Plan, SearchCounts, Unfinished, Verdict } from '../plan/plan.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { PRECISIONS } from '../scenario/job.ts';
+import type { BandsFile } from '../validate/bands.ts';
+import { bandJson, bandSchema } from './band.ts';
 import {
   candidateJson,
   candidateSchema,
@@ -65,6 +67,7 @@ const foundSchema = z.strictObject({
   question: questionSchema,
   complete: z.boolean().meta({ description: 'false when the search was interrupted' }),
   winner: candidateSchema,
+  band: bandSchema,
   published: publishedSchema,
   runners_up: z.array(summarySchema),
   front: z.array(summarySchema).meta({ description: 'Pareto front of time, dollars and free memory, fastest first' }),
@@ -82,19 +85,39 @@ const infeasibleSchema = z.strictObject({
   counts: countsSchema,
 });
 
+const unfinishedSchema = z
+  .strictObject({
+    schema: z.literal('angel-sim.plan/1'),
+    outcome: z.literal('unfinished'),
+    question: questionSchema,
+    counts: countsSchema,
+  })
+  .meta({ description: 'interrupted before any layout was simulated' });
+
 export const planSchema = z
-  .discriminatedUnion('outcome', [foundSchema, infeasibleSchema])
+  .discriminatedUnion('outcome', [foundSchema, infeasibleSchema, unfinishedSchema])
   .meta({ title: 'angel-sim plan', description: 'What `angel-sim plan --json` prints. Units are in the names.' });
 
-export const planJson = (answer: Plan | Infeasible): z.infer<typeof planSchema> =>
-  answer.kind === 'plan' ? foundJson(answer) : infeasibleJson(answer);
+export const planJson = (answer: Answer, bands: BandsFile): z.infer<typeof planSchema> => {
+  switch (answer.kind) {
+    case 'plan':
+      return foundJson(answer, bands);
+    case 'infeasible':
+      return infeasibleJson(answer);
+    case 'unfinished':
+      return unfinishedJson(answer);
+    default:
+      return answer satisfies never;
+  }
+};
 
-const foundJson = (plan: Plan): z.infer<typeof foundSchema> => ({
+const foundJson = (plan: Plan, bands: BandsFile): z.infer<typeof foundSchema> => ({
   schema: 'angel-sim.plan/1',
   outcome: 'plan',
   question: questionJson(plan.scenario),
   complete: plan.complete,
   winner: candidateJson(plan.winner),
+  band: bandJson(plan.winner, bands),
   published: publishedJson(plan.winner),
   runners_up: plan.runnersUp.map(summaryJson),
   front: plan.front.map(summaryJson),
@@ -116,6 +139,13 @@ const infeasibleJson = ({ scenario, binding, fixes, counts }: Infeasible): z.inf
     edits: edits.map(({ key, value }) => ({ key, value })),
     outcome: summaryJson(outcome),
   })),
+  counts: countsJson(counts),
+});
+
+const unfinishedJson = ({ scenario, counts }: Unfinished): z.infer<typeof unfinishedSchema> => ({
+  schema: 'angel-sim.plan/1',
+  outcome: 'unfinished',
+  question: questionJson(scenario),
   counts: countsJson(counts),
 });
 

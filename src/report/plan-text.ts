@@ -1,5 +1,6 @@
 /** The planner's answer for a terminal, in about sixty lines of a hundred columns. */
-import type { Candidate, Infeasible, Plan } from '../plan/plan.ts';
+import type { Candidate, Infeasible, Plan, Unfinished } from '../plan/plan.ts';
+import type { BandsFile } from '../validate/bands.ts';
 import { figuresOf, figureTable, legend } from './figures.ts';
 import { memoryTable, peaksByStage } from './memory-table.ts';
 import type { Paint } from './paint.ts';
@@ -11,6 +12,7 @@ import { timeTable } from './time-table.ts';
 import { questionLine, verdictStrip } from './verdict-strip.ts';
 
 export interface PlanTextOptions {
+  readonly bands: BandsFile;
   readonly paint: Paint;
   /** Runners-up to list. */
   readonly top: number;
@@ -19,13 +21,13 @@ export interface PlanTextOptions {
 }
 const NEIGHBOURS_MAX = 4;
 
-export const planText = (plan: Plan, { paint, top, sources }: PlanTextOptions): string => {
+export const planText = (plan: Plan, { bands, paint, top, sources }: PlanTextOptions): string => {
   const { scenario, winner } = plan;
   const others = plan.runnersUp.slice(0, top);
   return pageOf([
     heading(scenario.title, winner, paint),
     plan.complete ? [] : [paint('bad', 'The search was interrupted: this is the best so far, not the best there is.')],
-    verdictStrip(winner, scenario.memoryMargin, paint),
+    verdictStrip(winner, { margin: scenario.memoryMargin, bands, paint }),
     breakdown(winner, paint),
     // A front of the winner alone says no more than the strip above.
     plan.front.length > 1 ? paretoFront(plan.front, paint) : [],
@@ -38,6 +40,7 @@ export const planText = (plan: Plan, { paint, top, sources }: PlanTextOptions): 
 export interface SimulationTextOptions {
   readonly title: string;
   readonly margin: number;
+  readonly bands: BandsFile;
   /** Layouts that the scenario allows; the one shown is the best of them. */
   readonly matching: number;
   readonly paint: Paint;
@@ -46,12 +49,12 @@ export interface SimulationTextOptions {
 
 /** One layout term by term. */
 export const simulationText = (candidate: Candidate, options: SimulationTextOptions): string => {
-  const { title, margin, matching, paint, sources } = options;
+  const { title, margin, bands, matching, paint, sources } = options;
   const note = `The scenario leaves axes open: this is the best of the ${matching} layouts that it allows.`;
   return pageOf([
     heading(title, candidate, paint),
     matching > 1 ? wrap(note, PAGE_WIDTH) : [],
-    verdictStrip(candidate, margin, paint),
+    verdictStrip(candidate, { margin, bands, paint }),
     breakdown(candidate, paint),
     footer(candidate, sources, paint),
   ]);
@@ -66,6 +69,14 @@ export const infeasibleText = ({ scenario, binding, fixes, counts }: Infeasible,
     fixes.length === 0
       ? ['No single change to the scenario that was tried gives a plan.']
       : [paint('title', 'Any of these changes to the scenario gives a plan:'), ...fixes.flatMap(fixLines)],
+    countsLine(counts),
+  ]);
+
+/** An interrupted search that has simulated nothing yet claims nothing. */
+export const unfinishedText = ({ scenario, counts }: Unfinished, paint: Paint): string =>
+  pageOf([
+    [paint('title', scenario.title), questionLine(scenario)],
+    [paint('bad', 'The search was interrupted before any layout was simulated: whether there is a plan is not known.')],
     countsLine(counts),
   ]);
 

@@ -1,6 +1,8 @@
 /** `simulate --json`: one layout, stage by stage and term by term. */
 import { z } from 'zod';
 import type { Candidate } from '../plan/plan.ts';
+import type { BandsFile } from '../validate/bands.ts';
+import { bandJson, bandSchema } from './band.ts';
 import {
   candidateJson,
   candidateSchema,
@@ -20,6 +22,7 @@ export const simulateSchema = z
     fits: z.boolean().meta({ description: 'whether the worst stage fits the card' }),
     matching_layouts: z.int().min(1).meta({ description: 'layouts the scenario allows; this is the best of them' }),
     candidate: candidateSchema,
+    band: bandSchema,
     published: publishedSchema,
     figures: z.array(figureSchema),
   })
@@ -30,7 +33,7 @@ export const simulateSchema = z
 
 export const simulateJson = (
   candidate: Candidate,
-  { title, matching }: { readonly title: string; readonly matching: number },
+  { title, matching, bands }: { readonly title: string; readonly matching: number; readonly bands: BandsFile },
 ): z.infer<typeof simulateSchema> => ({
   schema: 'angel-sim.simulate/1',
   title,
@@ -39,6 +42,7 @@ export const simulateJson = (
   fits: candidate.outlook.memory.headroom >= 0,
   matching_layouts: matching,
   candidate: candidateJson(candidate),
+  band: bandJson(candidate, bands),
   published: publishedJson(candidate),
   figures: figuresOf(candidate).map(figureJson),
 });

@@ -1,11 +1,12 @@
-/** Predicted beside measured, row by row; what could not be graded and why; and how good the predictions are. */
-import { formatBytes, formatChange, formatInteger, formatPercent, formatSeconds } from '../units/format.ts';
+/** Predicted beside measured, row by row; what could not be graded and why; and at the end how good the predictions are. */
+import { formatBytes, formatChange, formatInteger, formatSeconds } from '../units/format.ts';
 import { bytes, seconds } from '../units/quantity.ts';
-import type { GradedRow, Metric, Summary, Validation } from '../validate/validation.ts';
+import type { GradedRow, Metric, Validation } from '../validate/validation.ts';
 import type { Paint } from './paint.ts';
 import { left, right, table, wrap, PAGE_WIDTH } from './table.ts';
+import { bandTable, classTables, METRIC_NAMES, totals } from './validation-summary.ts';
 
-/** `worst`: list only that many of the covered rows, the largest errors first; null lists all in their order. */
+/** `worst`: list only that many of the covered rows, the largest errors first; null lists all in their order, 0 none. */
 export const validationText = (
   { rows, summary }: Validation,
   { worst, paint }: { readonly worst: number | null; readonly paint: Paint },
@@ -16,8 +17,10 @@ export const validationText = (
   const paragraphs = [
     gradeTable(shown, worst === null ? 'row' : `worst ${shown.length} of ${covered.length} rows`, paint),
     openTable(open, paint),
-    summaryTable(summary, paint),
+    ...classTables(summary, paint),
+    bandTable(rows, paint),
     legend(rows),
+    totals({ rows, summary }, paint),
   ];
   return `${paragraphs
     .filter((lines) => lines.length > 0)
@@ -32,7 +35,7 @@ const gradeTable = (rows: readonly GradedRow[], title: string, paint: Paint): re
   if (rows.length === 0) return [];
   const cells = rows.map((row) => [
     row.id,
-    NAMES[row.metric],
+    METRIC_NAMES[row.metric],
     valueText(row.metric, row.predicted),
     valueText(row.metric, row.measured),
     row.metric === 'oom' ? verdictText(row.error) : errorText(row.error),
@@ -42,27 +45,24 @@ const gradeTable = (rows: readonly GradedRow[], title: string, paint: Paint): re
   return [paint('title', head), ...body];
 };
 
+const IDS_MAX = 3;
+
+/** By reason, the most frequent first: what is missing from the program is of more use here than every row it fails. */
 const openTable = (rows: readonly GradedRow[], paint: Paint): readonly string[] => {
   if (rows.length === 0) return [];
-  const cells = rows.map((row) => [row.id, NAMES[row.metric], row.reason ?? '']);
-  const [head = '', ...body] = table([left('not covered'), left('metric'), left('reason')], cells);
+  const reasons = [...new Set(rows.map(({ reason }) => reason ?? ''))];
+  const groups = reasons
+    .map((reason) => ({ reason, members: rows.filter((row) => (row.reason ?? '') === reason) }))
+    .sort((a, b) => b.members.length - a.members.length);
+  const cells = groups.map(({ reason, members }) => [formatInteger(members.length), `${reason}: ${idsText(members)}`]);
+  const [head = '', ...body] = table([right('not covered'), left('reason')], cells);
   return [paint('title', head), ...body];
 };
 
-const summaryTable = (summaries: readonly Summary[], paint: Paint): readonly string[] => {
-  const cells = summaries.map((summary) => [
-    summary.by,
-    summary.name,
-    NAMES[summary.metric],
-    formatInteger(summary.count),
-    formatInteger(summary.covered),
-    ...[summary.mape, summary.median].map(shareText),
-    errorText(summary.bias),
-    shareText(summary.p90),
-  ]);
-  const titles = ['rows', 'covered', 'MAPE', 'median', 'bias', 'p90'].map(right);
-  const [head = '', ...body] = table([left('by'), left('name'), left('metric'), ...titles], cells);
-  return [paint('title', head), ...body];
+const idsText = (rows: readonly GradedRow[]): string => {
+  const ids = [...new Set(rows.map(({ id }) => id))];
+  const more = ids.length - IDS_MAX;
+  return ids.slice(0, IDS_MAX).join(', ') + (more > 0 ? ` and ${formatInteger(more)} more` : '');
 };
 
 const legend = (rows: readonly GradedRow[]): readonly string[] => {
@@ -70,13 +70,11 @@ const legend = (rows: readonly GradedRow[]): readonly string[] => {
   const filled = rows.filter((row) => row.covered && row.assumed.length > 0).length;
   return wrap(
     `${formatInteger(rows.length)} outcomes, ${formatInteger(covered)} covered; in ${formatInteger(filled)} of these ` +
-      'a field that the source leaves open was filled by a stated default (--json names them). ' +
+      'a field that the source leaves open was filled by a stated default (--json names these, and every row). ' +
       'Predicted is the model, measured is the row; error = predicted / measured - 1; MAPE, median and p90 are of its absolute value.',
     PAGE_WIDTH,
   );
 };
-
-const NAMES: Readonly<Record<Metric, string>> = { step_s: 'step', memory_bytes: 'memory', oom: 'oom' };
 
 const valueText = (metric: Metric, value: number | null): string => {
   if (value === null) return '-';
@@ -99,4 +97,3 @@ const verdictText = (error: number | null): string => {
 };
 
 const errorText = (error: number | null): string => (error === null ? '-' : formatChange(error));
-const shareText = (share: number | null): string => (share === null ? '-' : formatPercent(share));

@@ -13,18 +13,28 @@ import {
   formatBytes,
   formatSeconds,
 } from '../units/format.ts';
+import type { Band, BandsFile } from '../validate/bands.ts';
+import { bandFor } from '../validate/bands.ts';
+import { bandText, dollarsInBand, timeInBand } from './band.ts';
 import { layoutLine } from './layout.ts';
 import type { Paint } from './paint.ts';
 import { beside } from './table.ts';
 
 const MARGIN = 12;
 
-/** `margin` is the share of the card that a plan must leave free; null where nothing was asked. */
-export const verdictStrip = (candidate: Candidate, margin: number | null, paint: Paint): readonly string[] => [
+export interface VerdictOptions {
+  /** The share of the card that a plan must leave free. */
+  readonly margin: number;
+  readonly bands: BandsFile;
+  readonly paint: Paint;
+}
+
+export const verdictStrip = (candidate: Candidate, { margin, bands, paint }: VerdictOptions): readonly string[] => [
   ...item('layout', layoutLine(candidate.job)),
   ...item('step', stepText(candidate)),
+  ...item('band', bandText(candidate, bands)),
   ...item('utilisation', utilisationText(candidate)),
-  ...runItems(candidate),
+  ...runItems(candidate, bandFor(candidate.job, bands)),
   ...memoryItem(candidate.outlook, margin, paint),
   ...publishedItem(candidate, paint),
 ];
@@ -54,32 +64,32 @@ const utilisationText = ({ job, outlook: { utilisation } }: Candidate): string =
   );
 };
 
-const runItems = ({ job, outlook: { run } }: Candidate): readonly string[] => {
+const runItems = ({ job, outlook: { run } }: Candidate, band: Band | null): readonly string[] => {
   if (run === null) return item('run', 'no number of tokens was given: days, dollars and energy are open');
   const { price, pue } = job.cluster;
   return [
     ...item(
       'run',
-      `${formatInteger(run.steps)} steps, ${formatDuration(run.time)}, ${formatInteger(run.deviceHours)} device-hours`,
+      `${formatInteger(run.steps)} steps, ${formatDuration(run.time)}${timeInBand(run, band)}, ` +
+        `${formatInteger(run.deviceHours)} device-hours`,
     ),
     ...item(
       'cost',
-      `${formatDollars(run.dollars.low)} to ${formatDollars(run.dollars.high)} ` +
-        `(prices of ${price.date}, ${price.region}); ${formatEnergy(run.energy)} at rated power and PUE ${pue.value.toFixed(2)}`,
+      `${formatDollars(run.dollars.low)} to ${formatDollars(run.dollars.high)}${dollarsInBand(run, band)} ` +
+        `at prices of ${price.date}, ${price.region}; ${formatEnergy(run.energy)} at rated power and PUE ${pue.value.toFixed(2)}`,
     ),
   ];
 };
 
-const memoryItem = ({ memory }: Outlook, margin: number | null, paint: Paint): readonly string[] => {
+const memoryItem = ({ memory }: Outlook, margin: number, paint: Paint): readonly string[] => {
   const free = memory.headroom / memory.capacity;
   const peak = `worst stage ${memory.stage} holds ${formatBytes(memory.peak)} of ${formatBytes(memory.capacity)}`;
-  const asked = margin === null ? '' : `, ${formatPercent(margin)} asked`;
   if (free < 0) {
     const over = paint('bad', `does not fit, by ${formatPercent(-free)} of the card`);
     return item('memory', `${peak}: ${over}`);
   }
-  const verdict = `${formatPercent(free)} free${asked}`;
-  return item('memory', `${peak}: ${paint(margin !== null && free < margin ? 'bad' : 'good', verdict)}`);
+  const verdict = `${formatPercent(free)} free, ${formatPercent(margin)} asked`;
+  return item('memory', `${peak}: ${paint(free < margin ? 'bad' : 'good', verdict)}`);
 };
 
 /** The winner of many estimates is biased upwards; what others have reached is the best guard against belief. */

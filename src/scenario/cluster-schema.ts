@@ -8,6 +8,7 @@ import {
   bandwidth,
   closed,
   duration,
+  factor,
   figure,
   GIVEN,
   hourlyPrice,
@@ -21,7 +22,8 @@ import {
   words,
 } from './shape.ts';
 import type { Tree } from './tree.ts';
-import { nearestAt } from './tree.ts';
+import { nearestAt, writtenHere } from './tree.ts';
+import { formatDollarsPerHour } from '../units/format.ts';
 
 const sizeFigure = figure(size);
 const shareFigure = figure(share);
@@ -82,8 +84,8 @@ export const clusterSchema = closed(
   {
     name: words,
     accelerator,
-    devicesPerNode: whole(1).describe('Devices that share a host.'),
-    scaleUpDomain: whole(1).describe('Devices that reach each other over scaleUp; a multiple of the node.'),
+    devicesPerNode: whole(1, 1_000_000).describe('Devices that share a host.'),
+    scaleUpDomain: whole(1, 1_000_000).describe('Devices that reach each other over scaleUp; a multiple of the node.'),
     scaleUp: link,
     nic: link.describe('The network between domains, per device.'),
     rails: wholeFigure.describe('NICs of a node, each on a rail of its own.'),
@@ -95,7 +97,7 @@ export const clusterSchema = closed(
     ),
     price: price.describe('Per device and hour.'),
     hostPower: powerFigure.describe('Host, switches and fans, per device, beside its own power.'),
-    pue: shareFigure.describe('Power usage effectiveness of the data centre.'),
+    pue: figure(factor).describe('Power usage effectiveness of the data centre.'),
     bestMfu: shareFigure
       .nullable()
       .optional()
@@ -129,6 +131,7 @@ export const clusterContradictions = (cluster: Cluster, tree: Tree): readonly Co
   const positive: readonly (readonly [string, number])[] = [
     ...Object.entries(card.peak).map(([dtype, { value }]) => [`accelerator.peak.${dtype}`, value] as const),
     ['accelerator.matrixEfficiency', card.matrixEfficiency.value],
+    ['accelerator.narrowEfficiency', card.narrowEfficiency?.value ?? 1],
     ['accelerator.memory', card.memory.value],
     ['accelerator.memoryBandwidth', card.memoryBandwidth.value],
     ['accelerator.memoryEfficiency', card.memoryEfficiency.value],
@@ -142,11 +145,15 @@ export const clusterContradictions = (cluster: Cluster, tree: Tree): readonly Co
   const complaints = positive
     .filter(([, value]) => value === 0)
     .map(([path]) => at(path, 'is zero; wanted more than nothing'));
-  const { devicesPerNode, scaleUpDomain } = cluster;
-  if (scaleUpDomain % devicesPerNode !== 0)
-    complaints.push(at('scaleUpDomain', `${scaleUpDomain} devices are not whole nodes of ${devicesPerNode}`));
-  if (price.low > price.high) complaints.push(at('price.low', 'is above price.high'));
-  if (cluster.pue.value < 1)
-    complaints.push(at('pue', 'is below 1: a data centre draws at least what its devices draw'));
+  const { devicesPerNode, scaleUpDomain, pue } = cluster;
+  if (scaleUpDomain % devicesPerNode !== 0) {
+    const message = `a domain of ${scaleUpDomain} devices is not whole nodes of ${devicesPerNode}`;
+    complaints.push(complaintAt(writtenHere(tree, ['scaleUpDomain', 'devicesPerNode']), message));
+  }
+  if (price.low > price.high) {
+    const [low, high] = [formatDollarsPerHour(price.low), formatDollarsPerHour(price.high)];
+    complaints.push(at('price.low', `${low} is above the ${high} of price.high`));
+  }
+  if (pue.value < 1) complaints.push(at('pue', `${pue.value} is below 1: a data centre draws what its devices draw`));
   return complaints;
 };

@@ -18,8 +18,11 @@ export interface Complaint extends Place {
 /** As `run.yaml:5:14 layout.tp: 3 does not divide 8 heads (did you mean 4?)`. */
 export const printComplaint = ({ file, line, column, path, message, suggestion }: Complaint): string => {
   const hint = suggestion === null ? '' : ` (did you mean ${suggestion}?)`;
-  return `${file}:${line}:${column} ${path === '' ? '' : `${path}: `}${message}${hint}`;
+  return inLine(`${file}:${line}:${column} ${path === '' ? '' : `${path}: `}${message}${hint}`);
 };
+
+/** On one line, and without what a terminal would take for an order: anything may stand in a file. */
+export const inLine = (text: string): string => text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ');
 
 /** In reading order, each once: one mistake may be noticed by several checks. */
 export const inReadingOrder = (complaints: readonly Complaint[]): readonly Complaint[] => {

@@ -6,6 +6,7 @@ import type { Cluster, MatrixDtype } from './cluster.ts';
 import type { Complaint } from './complaint.ts';
 import { complaintAt } from './issues.ts';
 import type { Precision, Recompute, ScheduleName } from './job.ts';
+import { isRegularSplit } from './layer-split.ts';
 import type { Model } from './model.ts';
 import { nearestNumber } from './nearest.ts';
 import type { Tree } from './tree.ts';
@@ -18,6 +19,7 @@ export interface Fixed {
   readonly devices: number | null;
   readonly sequence: number | null;
   readonly globalBatch: number | null;
+  readonly tokens: number | null;
   readonly tp: number | null;
   readonly pp: number | null;
   readonly vp: number | null;
@@ -25,15 +27,20 @@ export interface Fixed {
   readonly microbatch: number | null;
   readonly schedule: ScheduleName | null;
   readonly sequenceParallel: boolean | null;
-  readonly precision: Precision | null;
+  /** Not an axis to search: whatever is listed must be possible on the card. */
+  readonly precision: readonly Precision[];
   readonly recompute: Recompute | null;
 }
 
-export const contradictions = (fixed: Fixed, tree: Tree): readonly Complaint[] =>
-  RULES.flatMap((rule) => rule(fixed) ?? []).map(({ at, message, suggestion }) => ({
+/** One mistake may break several rules: of the findings about one key only the first is told. */
+export const contradictions = (fixed: Fixed, tree: Tree): readonly Complaint[] => {
+  const findings = RULES.flatMap((rule) => rule(fixed) ?? []);
+  const firsts = new Map(findings.toReversed().map((finding) => [finding.at.join('.'), finding]));
+  return [...firsts].map(([path, { at, message, suggestion }]) => ({
     ...complaintAt(nearestAt(tree, at), message, { suggestion: suggestion === null ? null : String(suggestion) }),
-    path: at.join('.'),
+    path,
   }));
+};
 
 interface Finding {
   readonly at: readonly string[];
@@ -146,8 +153,7 @@ const pipelineSplit: Rule = (fixed) => {
 
 const splitsLayers = ({ model, pp, vp }: Fixed): boolean => {
   const chunks = (pp ?? 1) * (vp ?? 1);
-  if (model === null || pp === null) return true;
-  return model.layers >= chunks && [0, 1, 2].some((ends) => (model.layers + ends) % chunks === 0);
+  return model === null || pp === null || isRegularSplit(model.layers, chunks);
 };
 
 /** Pipelines side by side, if they are known and the grid they come from is right. */
@@ -189,6 +195,14 @@ const batchSplit: Rule = (fixed) => {
   };
 };
 
+/** A run is one step or more; `tokens: 300` is a 300B that lost its letter. */
+const stepFit: Rule = ({ sequence, globalBatch, tokens }) => {
+  const step = (sequence ?? 0) * (globalBatch ?? 0);
+  if (tokens === null || sequence === null || globalBatch === null || tokens >= step) return null;
+  const message = `${tokens} tokens are fewer than the ${step} of one step, ${globalBatch} sequences of ${sequence}`;
+  return { at: ['workload', 'tokens'], message, suggestion: null };
+};
+
 const positionsReach: Rule = ({ model, sequence }) =>
   model !== null && sequence !== null && model.position === 'learned' && sequence > model.positions
     ? {
@@ -211,11 +225,12 @@ const MATRIX_DTYPE: Readonly<Record<Precision, MatrixDtype>> = {
 };
 
 const peakKnown: Rule = ({ cluster, precision }) => {
-  if (cluster === null || precision === null) return null;
+  if (cluster === null) return null;
   const { name, peak } = cluster.accelerator;
-  const wanted = MATRIX_DTYPE[precision];
-  if (peak[wanted] !== undefined) return null;
-  const need = wanted === precision ? '' : `, which ${precision} needs`;
+  const refused = precision.find((listed) => peak[MATRIX_DTYPE[listed]] === undefined);
+  if (refused === undefined) return null;
+  const wanted = MATRIX_DTYPE[refused];
+  const need = wanted === refused ? '' : `, which ${refused} needs`;
   const suggestion = peak.bf16 === undefined ? 'fp16' : 'bf16';
   return { at: ['precision'], message: `${name} does not multiply in ${wanted}${need}`, suggestion };
 };
@@ -238,6 +253,7 @@ const RULES: readonly Rule[] = [
   pipelineSplit,
   microbatchFit,
   batchSplit,
+  stepFit,
   positionsReach,
   peakKnown,
   recomputeReach,

@@ -1,12 +1,12 @@
 /** The config.json of GPT-2 and of GPT-NeoX (Pythia). */
 import { z } from 'zod';
-import { activation, positive, rate } from './hugging-face-settings.ts';
+import { activation, depth, positive, rate } from './hugging-face-settings.ts';
 import type { Shape } from './hugging-face-settings.ts';
 import { flag } from './shape.ts';
 
 export const gpt2 = z.looseObject({
   n_embd: positive,
-  n_layer: positive,
+  n_layer: depth,
   n_head: positive,
   n_inner: positive.nullish(),
   n_positions: positive,
@@ -42,7 +42,7 @@ export const fromGpt2 = (config: z.output<typeof gpt2>): Shape => ({
 export const gptNeox = z.looseObject({
   hidden_size: positive,
   intermediate_size: positive,
-  num_hidden_layers: positive,
+  num_hidden_layers: depth,
   num_attention_heads: positive,
   vocab_size: positive,
   hidden_act: activation.default('gelu'),

@@ -1,6 +1,6 @@
 /** Llama's config.json and those of its descendants, Mistral and Qwen2. */
 import { z } from 'zod';
-import { activation, positive, rate } from './hugging-face-settings.ts';
+import { activation, depth, positive, rate } from './hugging-face-settings.ts';
 import type { Shape } from './hugging-face-settings.ts';
 import type { Model } from './model.ts';
 import { flag, whole } from './shape.ts';
@@ -8,7 +8,7 @@ import { flag, whole } from './shape.ts';
 export const llamaLike = z.looseObject({
   hidden_size: positive,
   intermediate_size: positive,
-  num_hidden_layers: positive,
+  num_hidden_layers: depth,
   num_attention_heads: positive,
   num_key_value_heads: positive.nullish(),
   head_dim: positive.nullish(),

@@ -1,6 +1,7 @@
 /** What the settings of Hugging Face configurations have in common. */
 import { z } from 'zod';
 import type { Model } from './model.ts';
+import { LAYERS_MAX, WIDTH_MAX } from './model-schema.ts';
 import { oneOf, whole } from './shape.ts';
 
 /** A model but for what only its file can say. */
@@ -17,5 +18,9 @@ const ACTIVATIONS: Readonly<Record<string, Model['activation']>> = {
   relu: 'relu',
 };
 export const activation = oneOf(Object.keys(ACTIVATIONS)).transform((name) => ACTIVATIONS[name] ?? 'gelu');
-export const positive = whole(1);
-export const rate = z.number({ error: 'a probability' }).min(0, { error: 'a probability' });
+export const depth = whole(1, LAYERS_MAX);
+export const positive = whole(1, WIDTH_MAX);
+export const rate = z
+  .number({ error: 'a probability' })
+  .min(0, { error: 'a probability' })
+  .max(1, { error: 'a probability' });

@@ -1,7 +1,7 @@
 /** The config.json of a Hugging Face model, read into a `Model`. An architecture that is not known here is refused. */
 import type { z } from 'zod';
 import type { Complaint } from './complaint.ts';
-import { inReadingOrder } from './complaint.ts';
+import { inLine, inReadingOrder } from './complaint.ts';
 import { deepFreeze } from './freeze.ts';
 import { fromGpt2, fromGptNeox, gpt2, gptNeox } from './hugging-face-gpt.ts';
 import { DIALECTS, fromLlamaLike, llamaLike } from './hugging-face-llama.ts';
@@ -10,7 +10,6 @@ import { complaintAt, complaintsAbout, show } from './issues.ts';
 import { jsonFault } from './json-fault.ts';
 import { modelContradictions } from './model-schema.ts';
 import type { Model } from './model.ts';
-import { nearestName } from './nearest.ts';
 import type { Source, Tree } from './tree.ts';
 import { isRecord, readTree } from './tree.ts';
 
@@ -47,18 +46,27 @@ const CLASSES: Readonly<Record<string, Name>> = {
 /** By `model_type`, or by the class named in `architectures` where that alone is given. */
 const architectureOf = (tree: Tree): Name | Complaint => {
   const type = tree.children.get('model_type');
-  const written = type ?? tree.children.get('architectures')?.children.get('0');
+  const isNamed = type !== undefined && type.value !== null;
+  const written = (isNamed ? type : undefined) ?? tree.children.get('architectures')?.children.get('0');
   if (written === undefined)
     return complaintAt(tree, `names no architecture: model_type is missing; known are ${NAMES.join(', ')}`);
   const text = String(written.value);
   const name = Object.hasOwn(CLASSES, text) ? CLASSES[text] : NAMES.find((known) => known === text);
-  if (name !== undefined) return name;
-  const message = `${show(written.value)} is not an architecture known here (${NAMES.join(', ')}); missing is ${missingFor(tree)}`;
-  const nearest = nearestName(text, type === undefined ? Object.keys(CLASSES) : NAMES);
-  return complaintAt(written, message, { suggestion: nearest });
+  const traits = traitsOf(tree);
+  if (name !== undefined && traits.length === 0) return name;
+  const missing = traits.length > 0 ? traits.join(', ') : 'a description of how its layers are built';
+  const known = name === undefined ? `is not an architecture known here (${NAMES.join(', ')})` : 'is not all of it';
+  const message = `${show(written.value)} ${known}; missing is ${missing}`;
+  return complaintAt(written, message, { suggestion: name === undefined ? sameLetters(text, isNamed) : null });
 };
 
-/** Settings that give away what an unknown architecture is made of. */
+/** Only another spelling of a known name is offered: mixtral is no misspelt mistral, nor is llava a llama. */
+const sameLetters = (text: string, isType: boolean): string | null => {
+  const letters = (name: string): string => name.toLowerCase().replaceAll(/[^a-z\d]/gu, '');
+  return (isType ? NAMES : Object.keys(CLASSES)).find((name) => letters(name) === letters(text)) ?? null;
+};
+
+/** Settings that give away what no architecture known here is made of. */
 const TRAITS: Readonly<Record<string, readonly string[]>> = {
   'mixture of experts': ['num_experts', 'num_local_experts', 'n_routed_experts', 'moe_intermediate_size'],
   'latent attention': ['kv_lora_rank'],
@@ -66,13 +74,11 @@ const TRAITS: Readonly<Record<string, readonly string[]>> = {
   'an encoder beside the decoder': ['is_encoder_decoder', 'encoder_layers', 'd_kv'],
   'images or sound beside text': ['vision_config', 'text_config', 'audio_config'],
 };
-const missingFor = (tree: Tree): string => {
-  const traits = Object.entries(TRAITS).flatMap(([trait, keys]) => {
+const traitsOf = (tree: Tree): readonly string[] =>
+  Object.entries(TRAITS).flatMap(([trait, keys]) => {
     const found = keys.find((key) => Boolean(tree.children.get(key)?.value));
     return found === undefined ? [] : [`${trait} (${found})`];
   });
-  return traits.length > 0 ? traits.join(', ') : 'a description of how its layers are built';
-};
 
 /** How the keys that a model can get wrong are called here; the first that the file has. */
 const KEYS: Readonly<Record<string, readonly string[]>> = {
@@ -87,7 +93,7 @@ const reader =
     const checked = schema.safeParse(tree.value);
     if (!checked.success) return refuse(complaintsAbout(checked.error, tree));
     const path = tree.children.get('_name_or_path')?.value;
-    const name = typeof path === 'string' && path !== '' ? path : source.file;
+    const name = typeof path === 'string' && path !== '' ? inLine(path) : source.file;
     const model: Model = { name, ...make(checked.data), source: source.file };
     const names = Object.entries(KEYS).map(([key, all]) => [key, all.find((known) => tree.children.has(known)) ?? key]);
     const complaints = modelContradictions(model, tree, Object.fromEntries(names));

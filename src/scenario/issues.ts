@@ -31,13 +31,17 @@ export const complaintAt = (
   { suggestion = null, part = 'at' }: { readonly suggestion?: string | null; readonly part?: 'at' | 'key' } = {},
 ): Complaint => ({ ...tree[part], path: tree.path, message, suggestion });
 
-/** A value as it is quoted in a complaint. */
+/** A value as it is quoted in a complaint; a text in quotes where it would be taken for something else without them. */
 export const show = (value: unknown): string => {
   if (value === null || value === undefined) return 'nothing';
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  const isPlain = typeof value === 'number' || (typeof value === 'string' && !NEEDS_QUOTES.test(value));
+  const text = isPlain ? String(value) : JSON.stringify(value);
   const line = text.replaceAll(/\s+/gu, ' ');
   return line.length > 60 ? `${line.slice(0, 57)}...` : line;
 };
+
+/** Nothing, space at an end, a number, or a word that means something in YAML. */
+const NEEDS_QUOTES = /^$|^\s|\s$|^[\d.+-]+$|^(?:true|false|null)$/u;
 
 /** Of a value that may have several forms, only the form it was meant to have is talked about, if that can be told. */
 const unfold = (issue: Issue, tree: Tree): Issue[] => {
@@ -66,9 +70,14 @@ const sentences = (issue: Issue, tree: Tree): readonly Complaint[] => {
     const suggestion: unknown = issue.params?.['suggestion'];
     return [complaintAt(found, issue.message, { suggestion: typeof suggestion === 'string' ? suggestion : null })];
   }
-  const known = issue.code === 'invalid_value' ? issue.values.map(String) : [];
-  const suggestion = typeof found.value === 'string' ? nearestName(found.value, known) : null;
-  return [complaintAt(found, `${show(found.value)} is not ${issue.message}`, { suggestion })];
+  return [complaintAt(found, `${show(found.value)} is not ${issue.message}`, { suggestion: meantBy(found, issue) })];
+};
+
+/** One of the names that are wanted, or the number in a text of digits; null when nothing comes near. */
+const meantBy = ({ value }: Tree, issue: Issue): string | null => {
+  if (typeof value !== 'string') return null;
+  if (issue.code === 'invalid_value') return nearestName(value, issue.values.map(String));
+  return /whole number/u.test(issue.message) && /^[1-9]\d*$/u.test(value) ? value : null;
 };
 
 const isMissing = (path: readonly PropertyKey[], tree: Tree): boolean => {

@@ -50,6 +50,8 @@ const lookUp = (
   if (seen.includes(name)) return refused(tree, `${name} is based on itself: ${[...seen, name].join(' -> ')}`);
   const source = shelf.find(name);
   if (source === null) {
+    if (/\.ya?ml$/u.test(name))
+      return refused(tree, `${show(name)} is no file beside this one, nor in the working folder`);
     const nearest = nearestName(name, shelf.names);
     const known = nearest === null ? `; the catalogue has ${shelf.names.join(', ')}` : '';
     return refused(tree, `${show(name)} is not a ${noun} of the catalogue${known}`, nearest);

@@ -6,7 +6,7 @@ import type { Model } from './model.ts';
 import { nearestNumber } from './nearest.ts';
 import { closed, flag, oneOf, whole, words } from './shape.ts';
 import type { Tree } from './tree.ts';
-import { nearestAt } from './tree.ts';
+import { nearestAt, writtenHere } from './tree.ts';
 
 const biases = z.union(
   [
@@ -19,22 +19,27 @@ const biases = z.union(
   { error: 'true, false, or a mapping of qkv, attentionOut and mlp' },
 );
 
+/** Far beyond every model that has been trained; the time to plan one grows with its layers. */
+export const LAYERS_MAX = 1_000;
+export const WIDTH_MAX = 2 ** 24;
+const width = whole(1, WIDTH_MAX);
+
 export const modelSchema = closed(
   {
     name: words.describe('How reports call it.'),
-    layers: whole(1),
-    hidden: whole(1).describe('Width of the residual stream.'),
-    heads: whole(1).describe('Query heads.'),
-    kvHeads: whole(1).optional().describe('Key and value heads. Absent: as many as heads.'),
-    headDim: whole(1).optional().describe('Absent: hidden / heads.'),
-    ffn: whole(1).optional().describe('Width of the MLP. Absent: 4 hidden, for a gated MLP it must be given.'),
+    layers: whole(1, LAYERS_MAX),
+    hidden: width.describe('Width of the residual stream.'),
+    heads: width.describe('Query heads.'),
+    kvHeads: width.optional().describe('Key and value heads. Absent: as many as heads.'),
+    headDim: width.optional().describe('Absent: hidden / heads.'),
+    ffn: width.optional().describe('Width of the MLP. Absent: 4 hidden, for a gated MLP it must be given.'),
     gated: flag.default(false).describe('True for SwiGLU and its kin.'),
     activation: oneOf(['gelu', 'silu', 'relu']).optional().describe('Absent: silu if gated, gelu otherwise.'),
     norm: oneOf(['layernorm', 'rmsnorm']).default('layernorm'),
     parallelBlock: flag.default(false).describe('Attention and MLP side by side, as in GPT-NeoX.'),
     position: oneOf(['learned', 'rope', 'alibi', 'none']).default('learned'),
-    positions: whole(0).default(0).describe('Rows of the learned position table.'),
-    vocabulary: whole(1),
+    positions: whole(0, 100_000_000).default(0).describe('Rows of the learned position table.'),
+    vocabulary: width,
     tied: flag.default(true).describe('The head reuses the embedding.'),
     bias: biases.default(true).describe('true: everywhere but in the head.'),
     embeddingNorm: flag.default(false).describe('A norm after the embedding, as in BLOOM.'),
@@ -68,15 +73,17 @@ export const modelContradictions = (
 ): readonly Complaint[] => {
   const nameOf = (key: string): string => names[key] ?? key;
   const isGiven = (key: string): boolean => tree.children.has(nameOf(key));
-  return CHECKS.flatMap((check) => check(model, isGiven) ?? []).map(({ key, message, suggestion }) =>
-    complaintAt(nearestAt(tree, [nameOf(key)]), message, {
-      suggestion: suggestion === null ? null : String(suggestion),
-    }),
-  );
+  return CHECKS.flatMap((check) => check(model, isGiven) ?? []).map(({ keys, message, suggestion }) => {
+    const named = keys.map(nameOf);
+    const place = writtenHere(tree, named);
+    const isFirst = place === nearestAt(tree, named.slice(0, 1));
+    return complaintAt(place, message, { suggestion: isFirst && suggestion !== null ? String(suggestion) : null });
+  });
 };
 
 interface Finding {
-  readonly key: string;
+  /** Those that do not go together; the suggestion is for the first. */
+  readonly keys: readonly [string, ...string[]];
   readonly message: string;
   readonly suggestion: number | null;
 }
@@ -86,7 +93,7 @@ const headsDivideHidden: Check = ({ heads, hidden, headDim }) =>
   Number.isInteger(headDim)
     ? null
     : {
-        key: 'heads',
+        keys: ['heads', 'hidden'],
         message: `${heads} heads do not divide hidden ${hidden}, and the width of a head is not given`,
         suggestion: nearestDivisor(heads, hidden),
       };
@@ -95,20 +102,20 @@ const groupsDivideHeads: Check = ({ kvHeads, heads }) =>
   heads % kvHeads === 0
     ? null
     : {
-        key: 'kvHeads',
-        message: `${kvHeads} does not divide ${heads} heads`,
+        keys: ['kvHeads', 'heads'],
+        message: `${kvHeads} kv heads do not divide ${heads} heads`,
         suggestion: nearestDivisor(kvHeads, heads),
       };
 
 const gatedHasWidth: Check = ({ gated }, isGiven) =>
   gated && !isGiven('ffn')
-    ? { key: 'gated', message: 'a gated MLP needs its width: ffn is missing', suggestion: null }
+    ? { keys: ['gated'], message: 'a gated MLP needs its width: ffn is missing', suggestion: null }
     : null;
 
 const learnedHasTable: Check = ({ position, positions }) =>
   position === 'learned' && positions === 0
     ? {
-        key: 'position',
+        keys: ['position', 'positions'],
         message: 'learned positions need the rows of their table: positions is missing',
         suggestion: null,
       }
@@ -116,7 +123,11 @@ const learnedHasTable: Check = ({ position, positions }) =>
 
 const othersHaveNone: Check = ({ position, positions }) =>
   position !== 'learned' && positions > 0
-    ? { key: 'positions', message: `${position} positions have no table`, suggestion: 0 }
+    ? {
+        keys: ['positions', 'position'],
+        message: `${position} positions have no table: positions must be 0`,
+        suggestion: 0,
+      }
     : null;
 
 const CHECKS: readonly Check[] = [headsDivideHidden, groupsDivideHeads, gatedHasWidth, learnedHasTable, othersHaveNone];

@@ -1,8 +1,16 @@
 /** The value someone probably meant. */
 import { distance } from 'fastest-levenshtein';
 
-/** The name nearest to the one written: one or two slips of the finger away, or less than a third of it. */
+/** The name that begins with what is written, or is one or two slips of the finger away, or less than a third of it. */
 export const nearestName = (written: string, names: Iterable<string>): string | null => {
+  const all = [...names];
+  const longer = written.length < PREFIX_MIN ? [] : all.filter((name) => name.startsWith(written) && name !== written);
+  return longer[0] ?? fewestEdits(written, all);
+};
+/** Less is the beginning of too much. */
+const PREFIX_MIN = 3;
+
+const fewestEdits = (written: string, names: readonly string[]): string | null => {
   let best: { name: string; edits: number } | null = null;
   for (const name of names) {
     const edits = distance(written.toLowerCase(), name.toLowerCase());

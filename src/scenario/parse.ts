@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import type { Cluster } from './cluster.ts';
 import type { Complaint } from './complaint.ts';
-import { inReadingOrder } from './complaint.ts';
+import { inLine, inReadingOrder } from './complaint.ts';
 import type { Fixed } from './contradictions.ts';
 import { contradictions } from './contradictions.ts';
 import { PRECISION } from './defaults.ts';
@@ -67,8 +67,8 @@ const required = <Value>(key: string, tree: Tree, read: (child: Tree) => Entry<V
 /** The first comment of the file that is not addressed to an editor. */
 const titleOf = (text: string): string | null => {
   const comments = text.split('\n').filter((line) => line.startsWith('#') && !line.includes('yaml-language-server'));
-  const title = comments[0]?.replace(/^#+\s*/u, '').trim();
-  return title === undefined || title === '' ? null : title;
+  const title = inLine(comments[0]?.replace(/^#+\s*/u, '') ?? '').trim();
+  return title === '' ? null : title;
 };
 
 type Written = z.output<typeof scenarioSchema>;
@@ -97,6 +97,7 @@ const fixedOf = (tree: Tree, model: Model | null, cluster: Cluster | null): Fixe
     devices: only(devicesAxis, 'devices'),
     sequence: readAt(workloadShape.sequence, tree, 'workload.sequence'),
     globalBatch: readAt(workloadShape.globalBatch, tree, 'workload.globalBatch'),
+    tokens: readAt(workloadShape.tokens, tree, 'workload.tokens'),
     tp: only(layoutShape.tp, 'layout.tp'),
     pp: only(layoutShape.pp, 'layout.pp'),
     vp: only(layoutShape.vp, 'layout.vp'),
@@ -104,7 +105,7 @@ const fixedOf = (tree: Tree, model: Model | null, cluster: Cluster | null): Fixe
     microbatch: only(layoutShape.microbatch, 'layout.microbatch'),
     schedule: only(layoutShape.schedule, 'layout.schedule'),
     sequenceParallel: only(layoutShape.sequenceParallel, 'layout.sequenceParallel'),
-    precision: tree.children.has('precision') ? only(precisionAxis, 'precision') : PRECISION,
+    precision: tree.children.has('precision') ? (readAt(precisionAxis, tree, 'precision') ?? []) : [PRECISION],
     recompute: only(recomputeAxis, 'recompute'),
   };
 };

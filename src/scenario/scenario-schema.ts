@@ -4,7 +4,7 @@ import { clusterSchema } from './cluster-schema.ts';
 import type { Recompute } from './job.ts';
 import { PRECISIONS, RECOMPUTE_MODULES, SCHEDULES, ZERO_STAGES } from './job.ts';
 import { ALLOCATOR_OVERHEAD, FRAMEWORK_MEMORY, PRECISION } from './defaults.ts';
-import { modelSchema } from './model-schema.ts';
+import { LAYERS_MAX, modelSchema } from './model-schema.ts';
 import { axis, closed, count, figure, flag, oneOf, share, size, whole, words } from './shape.ts';
 
 const LATER_SCHEDULES = ['zb-h1', 'zb-v', 'dualpipe'];
@@ -15,15 +15,16 @@ const schedule = z.enum(SCHEDULES, {
   },
 });
 const onlyOne = z.literal(1, { error: '1, the only size this version has' });
-const size1 = 'a whole number of at least 1';
+/** Cards, and the ranks along each axis of their grid. */
+const degree = axis(whole(1, 1_000_000), 'a whole number of at least 1');
 
 /** Each axis: one value is obeyed, a list is searched, an absent axis is searched over everything legal. */
 export const layoutShape = {
-  tp: axis(whole(1), size1),
-  pp: axis(whole(1), size1),
-  vp: axis(whole(1), size1),
-  dp: axis(whole(1), size1),
-  microbatch: axis(whole(1), size1),
+  tp: degree,
+  pp: degree,
+  vp: degree,
+  dp: degree,
+  microbatch: degree,
   schedule: axis(schedule, `one of ${SCHEDULES.join(', ')}`),
   zero: axis(z.literal(ZERO_STAGES, { error: 'one of 0, 1, 2, 3' }), 'one of 0, 1, 2, 3'),
   sequenceParallel: axis(flag, 'true or false'),
@@ -50,8 +51,11 @@ const layout = closed(
   'a mapping of axes',
 );
 
-const tokens = whole(1);
-export const workloadShape = { sequence: tokens, globalBatch: tokens, tokens: count };
+export const workloadShape = {
+  sequence: whole(1, 100_000_000),
+  globalBatch: whole(1, 1_000_000),
+  tokens: count.refine((tokens) => tokens > 0, { error: '0 tokens train nothing; wanted a number such as 300B' }),
+};
 const workload = closed(
   {
     kind: z.literal('pretrain', { error: 'pretrain, the only kind this version has' }).default('pretrain'),
@@ -72,7 +76,7 @@ const recompute = z
       z.enum(['none', 'selective', 'full'], { error: recomputeWanted }),
       closed(
         {
-          full: whole(1).optional().describe('Layers of each model chunk.'),
+          full: whole(1, LAYERS_MAX).optional().describe('Layers of each model chunk.'),
           selective: z
             .array(oneOf(RECOMPUTE_MODULES), { error: `a list of ${RECOMPUTE_MODULES.join(', ')}` })
             .min(1, { error: `a list of at least one of ${RECOMPUTE_MODULES.join(', ')}` })
@@ -98,7 +102,9 @@ const memory = closed(
   {
     offload: z.literal('none', { error: 'none, the only value this version has' }).optional(),
     margin: share
-      .refine((margin) => margin < 1, { error: 'the margin leaves no memory at all; wanted less than 1' })
+      .refine((margin) => margin < 1, {
+        error: ({ input }) => `a margin of ${String(input)} leaves no memory at all; wanted less than 1`,
+      })
       .prefault('5%')
       .describe("Share of the card's memory that a plan leaves free: the winner of many estimates is biased upwards."),
   },
@@ -121,7 +127,7 @@ const software = closed(
   'a mapping of attention, overlap, frameworkMemory and allocatorOverhead',
 );
 
-export const devicesAxis = axis(whole(1), size1);
+export const devicesAxis = degree;
 export const precisionAxis = axis(oneOf(PRECISIONS), `one of ${PRECISIONS.join(', ')}`);
 export const recomputeAxis = axis(recompute, recomputeWanted);
 
@@ -137,7 +143,10 @@ const shape = {
 };
 
 /** As it is parsed: the model and the cluster are read first, since they may stand in other files. */
-export const scenarioSchema = closed({ model: z.unknown(), cluster: z.unknown(), ...shape }, 'a scenario');
+export const scenarioSchema = closed(
+  { model: z.unknown().optional(), cluster: z.unknown().optional(), ...shape },
+  'a scenario',
+);
 
 /** Changes to a named entry may go to any depth, so only their first level is checked in the editor. */
 const changesTo = (shape: z.ZodRawShape): z.ZodType =>

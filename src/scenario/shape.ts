@@ -12,6 +12,7 @@ import {
   parseFlopsPerSecond,
   parseRatio,
   parseSeconds,
+  parseShare,
   parseWatts,
 } from '../units/parse.ts';
 import type { Figure } from './cluster.ts';
@@ -33,13 +34,17 @@ export const oneOf = <const Names extends readonly string[]>(
 export const flag = z.boolean({ error: 'true or false' });
 export const words = z.string({ error: 'a text' }).min(1, { error: 'a text' });
 
-/** A whole number from `min` up. */
-export const whole = (min: number): z.ZodNumber => {
+/** A whole number from `min` up. Its `max` is beyond all that is built, for what takes the longer the larger it is. */
+export const whole = (min: number, max: number = Number.MAX_SAFE_INTEGER): z.ZodNumber => {
   const error = `a whole number of at least ${min}`;
-  return z.int({ error }).min(min, { error });
+  const isTooBig = `a whole number of at most ${max}`;
+  return z
+    .int({ error: ({ code }) => (code === 'too_big' ? isTooBig : error) })
+    .min(min, { error })
+    .max(max, { error: isTooBig });
 };
 
-/** One value, or a list of values to try: always a list afterwards. */
+/** One value, or a list of different values to try: always a list afterwards. */
 export const axis = <Value, Input>(value: z.ZodType<Value, Input>, wanted: string) =>
   z.union(
     [
@@ -47,10 +52,20 @@ export const axis = <Value, Input>(value: z.ZodType<Value, Input>, wanted: strin
       z
         .array(value)
         .min(1, { error: `${wanted}, or a list of at least one such value` })
-        .readonly(),
+        .readonly()
+        .superRefine(refuseTwins),
     ],
     { error: `${wanted}, or a list of such values` },
   );
+
+/** A value to try that stands there twice would be tried, and counted, twice. */
+const refuseTwins = (values: readonly unknown[], context: z.RefinementCtx<readonly unknown[]>): void => {
+  const texts = values.map((value) => JSON.stringify(value));
+  texts.forEach((text, index) => {
+    if (texts.indexOf(text) === index) return;
+    context.addIssue({ code: 'custom', message: 'is in the list already', path: [index] });
+  });
+};
 
 const quantity = <Value>(parse: (text: string | number) => Reading<Value>, examples: readonly (string | number)[]) =>
   z
@@ -69,7 +84,8 @@ export const speed = quantity(parseFlopsPerSecond, ['989TFLOPS']);
 export const duration = quantity(parseSeconds, ['2us']);
 export const hourlyPrice = quantity(parseDollarsPerHour, ['$2.50/h']);
 export const power = quantity(parseWatts, ['700W', '120kW']);
-export const share = quantity(parseRatio, ['80%', 0.8]);
+export const share = quantity(parseShare, ['80%', 0.8]);
+export const factor = quantity(parseRatio, [1.2, '120%']);
 export const count = quantity(parseCount, ['300B', '15T', 1000]);
 
 /** Where a bare figure comes from, as far as anyone knows. */
@@ -85,4 +101,4 @@ export const figure = <Value extends number, Input>(value: z.ZodType<Value, Inpu
     { error: 'a quantity, or a mapping of value, from and source' },
   );
 
-export const wholeFigure = figure(whole(1));
+export const wholeFigure = figure(whole(1, 1_000_000));

@@ -1,6 +1,6 @@
 /** YAML read into plain values that remember where each of them stands, so that a complaint can point at it. */
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
-import type { Document, YAMLMap, YAMLSeq } from 'yaml';
+import type { Document, ErrorCode, YAMLMap, YAMLParseError, YAMLSeq } from 'yaml';
 import type { Complaint, Place } from './complaint.ts';
 
 /** A text and the name that complaints call it by. */
@@ -29,7 +29,7 @@ export interface Reading {
 
 export const readTree = (source: Source): Reading => {
   const lines = new LineCounter();
-  const document = parseDocument(source.text, { lineCounter: lines, prettyErrors: false });
+  const document = parseDocument(source.text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
   const scribe: Scribe = {
     complaints: [],
     isLost: false,
@@ -38,18 +38,23 @@ export const readTree = (source: Source): Reading => {
       return { file: source.file, line, column: col };
     },
   };
-  for (const { code, pos, message } of document.errors) {
-    if (code === 'DUPLICATE_KEY') complain(scribe, pos[0], 'this key is written twice');
-    else giveUp(scribe, pos[0], message);
-  }
+  const fault = NOT_TEXT.exec(source.text);
+  if (fault !== null) giveUp(scribe, fault.index, 'this is not text: wanted UTF-8, with lines that end in LF or CR LF');
+  else for (const error of document.errors) giveUpOnce(scribe, error);
+  if (scribe.isLost) return { tree: null, complaints: scribe.complaints };
   const tree = readRoot(document, scribe);
   return { tree: scribe.isLost ? null : tree, complaints: scribe.complaints };
 };
 
+/** What is left of bytes that are no UTF-8, of UTF-16, of a binary file, or of line ends that YAML does not know. */
+const NOT_TEXT = /[\0\uFFFD]|\r(?!\n)/u;
+
 /** `base` with what `over` states in its stead, key by key; every part keeps the place it was written at. */
 export const overlay = (base: Tree, over: Tree): Tree => {
-  if (!isRecord(over)) return base.children.has('bandwidth') ? withChild(base, 'bandwidth', over) : over;
-  if (!isRecord(base) || over.children.has('value')) return over;
+  // Of a link the bandwidth alone may be given, bare or as a figure.
+  if (!isRecord(over) || over.children.has('value'))
+    return base.children.has('bandwidth') ? withChild(base, 'bandwidth', over) : over;
+  if (!isRecord(base)) return over;
   const children = new Map(base.children);
   for (const [key, child] of over.children) {
     const below = children.get(key);
@@ -66,6 +71,12 @@ export const nearestAt = (tree: Tree, path: readonly PropertyKey[]): Tree => {
   const [first, ...rest] = path;
   const child = first === undefined ? undefined : tree.children.get(String(first));
   return child === undefined ? tree : nearestAt(child, rest);
+};
+
+/** Of keys that do not go together, the first that was written in this file and not in what the file builds upon. */
+export const writtenHere = (tree: Tree, keys: readonly string[]): Tree => {
+  const places = keys.map((key) => nearestAt(tree, [key]));
+  return places.find((place) => place !== tree && place.at.file === tree.at.file) ?? places[0] ?? tree;
 };
 
 export const isRecord = ({ value }: Tree): boolean =>
@@ -85,12 +96,24 @@ interface Scribe {
   isLost: boolean;
   readonly placeAt: (offset: number) => Place;
 }
-const complain = (scribe: Scribe, offset: number, message: string): void => {
-  scribe.complaints.push({ ...scribe.placeAt(offset), path: '', message, suggestion: null });
+const complain = (scribe: Scribe, offset: number, message: string, path = ''): void => {
+  scribe.complaints.push({ ...scribe.placeAt(offset), path, message, suggestion: null });
 };
 const giveUp = (scribe: Scribe, offset: number, message: string): void => {
   complain(scribe, offset, message);
   scribe.isLost = true;
+};
+
+/** Of the errors on a line only the first: the others follow from it. */
+const giveUpOnce = (scribe: Scribe, { code, pos, message }: YAMLParseError): void => {
+  const { line } = scribe.placeAt(pos[0]);
+  if (scribe.complaints.some((known) => known.line === line)) return;
+  giveUp(scribe, pos[0], PLAINER[code] ?? message);
+};
+/** What the reader of YAML says to programmers, said to the writer of the text. */
+const PLAINER: Readonly<Partial<Record<ErrorCode, string>>> = {
+  MULTIPLE_DOCS: 'a second document begins here; wanted one a file',
+  RESOURCE_EXHAUSTION: 'this is nested too deeply to be read',
 };
 
 const readRoot = (document: Document.Parsed, scribe: Scribe): Tree =>
@@ -109,14 +132,18 @@ const readNode = (node: unknown, { path, key }: { path: string; key: Place }, sc
   return { ...leaf, value: isScalar(node) ? node.value : null };
 };
 
-const readPairs = (map: YAMLMap, path: string, scribe: Scribe): [string, Tree][] =>
-  map.items.map((pair) => {
+const readPairs = (map: YAMLMap, parent: string, scribe: Scribe): [string, Tree][] => {
+  const seen = new Set<string>();
+  return map.items.map((pair) => {
     const start = isNode(pair.key) ? (pair.key.range?.[0] ?? 0) : 0;
     if (!isScalar(pair.key)) giveUp(scribe, start, 'a key must be a plain word');
     const name = isScalar(pair.key) ? String(pair.key.value) : '?';
-    const key = scribe.placeAt(start);
-    return [name, readNode(pair.value, { path: path === '' ? name : `${path}.${name}`, key }, scribe)];
+    const path = parent === '' ? name : `${parent}.${name}`;
+    if (seen.has(name)) complain(scribe, start, 'this key is written twice', path);
+    seen.add(name);
+    return [name, readNode(pair.value, { path, key: scribe.placeAt(start) }, scribe)];
   });
+};
 const readItems = (list: YAMLSeq, path: string, scribe: Scribe): [string, Tree][] =>
   list.items.map((item, index) => {
     const key = scribe.placeAt(isNode(item) ? (item.range?.[0] ?? 0) : 0);

@@ -103,10 +103,14 @@ const peakOf = ({ context, alone }: Timed): Pick<StageCount, 'memory' | 'moment'
   return { memory: ledger.delta, moment: ledger.peakMoment };
 };
 
-/** What the stage does in a step, counted from its passes. */
-const meterOf = ({ context, alone }: Timed): Meter => {
+/** What the stage does in a step, counted from its passes: one is first, another last, and the rest are in the middle. */
+const meterOf = ({ context: { microbatches }, alone }: Timed): Meter => {
   const meter = new Meter();
-  for (const passes of [...alone.forward, ...alone.backward]) meter.add(passes.middle.meter, context.microbatches);
+  for (const { first, middle, last } of [...alone.forward, ...alone.backward]) {
+    meter.add(first.meter);
+    if (microbatches > 1) meter.add(last.meter);
+    if (microbatches > 2) meter.add(middle.meter, microbatches - 2);
+  }
   meter.add(alone.ahead.meter);
   meter.add(alone.tail.meter);
   return meter;

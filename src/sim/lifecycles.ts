@@ -27,6 +27,8 @@ export class Lifecycles {
   readonly #rows = new Map<string, number>();
   readonly #cards = new Map<Rank, Lifecycle<'device'>>();
   #job: Lifecycle<'job'> | null = null;
+  /** What the supervisor said while the job recovered. */
+  #deferred: string[] = [];
   /** Work that cards cannot do now. */
   readonly #postponed = new Map<Rank, (() => void)[]>();
 
@@ -38,15 +40,15 @@ export class Lifecycles {
   mark(rank: Rank, subject: Mark['subject'], event: string): void {
     if (isTabled(subject)) this.#step(rank, subject, event);
     else if (subject === 'device') this.#card(rank).send(event);
-    else (this.#job ??= this.#start(rank, 'job')).send(event);
+    else this.#supervised((this.#job ??= this.#start(rank, 'job')), event);
   }
 
-  /** Something happens to a card. A card that fails is replaced at once, and the job recovers with it. */
+  /** Something happens to a card. A card that fails is replaced at once, and the job, if it is not over, recovers with it. */
   befall(rank: Rank, event: 'degrade' | 'fail'): void {
     const card = this.#card(rank);
     card.send(event);
     if (event !== 'fail') return;
-    this.#job?.send('fail');
+    if (this.#job?.state !== 'done') this.#job?.send('fail');
     card.send('replace');
   }
 
@@ -57,6 +59,12 @@ export class Lifecycles {
     const works = this.#postponed.get(rank) ?? [];
     works.push(() => this.whenAble(rank, slowdown, work));
     this.#postponed.set(rank, works);
+  }
+
+  /** A job that recovers hears what its supervisor says when it has: the last report may come from a card that then fails. */
+  #supervised(job: Lifecycle<'job'>, event: string): void {
+    if (job.state === 'recovering') this.#deferred.push(event);
+    else job.send(event);
   }
 
   #step(rank: Rank, subject: Tabled, event: string): void {
@@ -92,12 +100,20 @@ export class Lifecycles {
     this.#world.onPassage({ kind: 'passage', rank, subject, ...passage, at: this.#world.now() });
   }
 
-  /** The card computes again, and so does the job. */
+  /** The card computes again, and so does the job if this was the last one missing. */
   #recovered(rank: Rank): void {
-    if (this.#job?.state === 'recovering') this.#job.send('recover');
+    const isWhole = [...this.#cards.values()].every(({ state }) => DEVICE_SPEED[state](1) > 0);
+    if (isWhole && this.#job?.state === 'recovering') this.#resume(this.#job);
     const works = this.#postponed.get(rank) ?? [];
     this.#postponed.delete(rank);
     for (const work of works) work();
+  }
+
+  #resume(job: Lifecycle<'job'>): void {
+    job.send('recover');
+    const events = this.#deferred;
+    this.#deferred = [];
+    for (const event of events) job.send(event);
   }
 }
 

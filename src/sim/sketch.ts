@@ -33,15 +33,25 @@ interface LayerProfiles {
   readonly backward: Profile;
 }
 
-/** The profiles of a layer under the job's circumstances; a stage is run alone to make them if none has been. */
+/**
+ * The profiles of the job's cheapest layer under its circumstances, whatever other jobs left in the cache; a short stage
+ * is run alone to make them if none has been.
+ */
 const layerProfiles = (job: Job, cache: ProfileCache): LayerProfiles => {
   const context: DeviceContext = deviceContext(job, rank(0));
   const machine = machineOf(job);
   const profiles = profilesFor(cache, job, groupShape(context.layer.group, machine.scaleUpDomain).domain);
-  const of = (pass: string): Profile | undefined =>
-    profiles.get(`${pass} layer`) ?? profiles.get(`${pass} layer again`);
-  if (of('backward') === undefined) stageAlone(context, machine, profiles);
+  const isAgain = job.recompute.kind === 'full' && job.recompute.layers === 'all';
+  const of = (pass: string): Profile | undefined => profiles.get(`${pass} layer${isAgain ? ' again' : ''}`);
+  if (of('backward') === undefined) stageAlone(shortened(context), machine, profiles);
   return { forward: of('forward')!, backward: of('backward')! };
+};
+
+/** The rank with one model chunk of as few layers as will do: one, or one more than run again. */
+const shortened = (context: DeviceContext): DeviceContext => {
+  const { recompute } = context.job;
+  const layers = recompute.kind === 'full' && recompute.layers !== 'all' ? recompute.layers + 1 : 1;
+  return { ...context, chunks: [{ position: 0, layers, hasEmbedding: true, hasHead: false }] };
 };
 
 /** Bytes that a layer keeps from forward to backward at least: when only some layers run again, the least any keeps. */

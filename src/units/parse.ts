@@ -20,6 +20,7 @@ interface Dimension {
   readonly units: Readonly<Record<string, Scale>>;
   /** Offered for a number that stands alone. */
   readonly usual: string;
+  readonly most: number;
 }
 
 /** Bytes and multiples: `80GiB`, `2TB`. */
@@ -32,8 +33,15 @@ export const parseSeconds = (text: string | number): Reading<Seconds> => read(te
 export const parseDollarsPerHour = (text: string | number): Reading<DollarsPerHour> =>
   read(text, PRICE, dollarsPerHour);
 export const parseWatts = (text: string | number): Reading<Watts> => read(text, POWER, watts);
-/** A share: `0.8` or `80%`. */
+/** A factor, which may be more than one: `1.2` or `120%`. */
 export const parseRatio = (text: string | number): Reading<Quantity<'1'>> => read(text, RATIO, ratio);
+/** A part of something: `0.8` or `80%`, and never more than all of it. */
+export const parseShare = (text: string | number): Reading<Quantity<'1'>> => {
+  const reading = read(text, SHARE, ratio);
+  // Whoever writes 80 for a share means per cent.
+  const isPercentage = reading.kind === 'misspelt' && read(`${text}%`, SHARE, ratio).kind === 'value';
+  return isPercentage ? misspelt(text, SHARE, `${text}%`) : reading;
+};
 /** Tokens or parameters, the only things counted in K, M, B and T: `300B`, `15T`, `1000`. */
 export const parseCount = (text: string | number): Reading<number> => {
   const reading = read(text, COUNT, (value) => value);
@@ -51,11 +59,27 @@ const nearestCount = (suggestion: string): string => {
 };
 
 const read = <Value>(text: string | number, dimension: Dimension, make: (value: number) => Value): Reading<Value> => {
-  const { digits, unit } = split(String(text));
-  if (digits === null) return misspelt(text, dimension, dimension.example);
-  const scale = Object.hasOwn(dimension.units, unit) ? dimension.units[unit] : undefined;
-  if (scale === undefined) return misspelt(text, dimension, join(digits, nearestUnit(unit, dimension)));
-  return { kind: 'value', value: make(Number(`${digits}e${scale.exponent}`) * scale.factor) };
+  const value = valueIn(String(text), dimension);
+  return value === null
+    ? misspelt(text, dimension, nearestSpelling(String(text), dimension))
+    : { kind: 'value', value: make(value) };
+};
+
+const valueIn = (text: string, { units, most }: Dimension): number | null => {
+  const { digits, unit } = split(text);
+  const scale = Object.hasOwn(units, unit) ? units[unit] : undefined;
+  if (digits === null || scale === undefined) return null;
+  const value = Number(`${digits}e${scale.exponent}`) * scale.factor;
+  return value <= most && (value === 0 || value >= LEAST) ? value : null;
+};
+
+/** The same number in the nearest unit, or without the sign that nothing here can have; the example if neither can be read. */
+const nearestSpelling = (text: string, dimension: Dimension): string => {
+  const { digits, unit } = split(text.replace('-', ''));
+  if (digits === null) return dimension.example;
+  const own = Object.hasOwn(dimension.units, unit) ? unit : nearestUnit(unit, dimension);
+  const spelling = join(digits, own);
+  return valueIn(spelling, dimension) === null ? dimension.example : spelling;
 };
 
 const misspelt = (text: string | number, { wanted }: Dimension, suggestion: string): Reading<never> => ({
@@ -101,53 +125,66 @@ const binary = (unit: string): Record<string, Scale> =>
 const plain = (exponents: Readonly<Record<string, number>>): Record<string, Scale> =>
   Object.fromEntries(Object.entries(exponents).map(([unit, exponent]) => [unit, { exponent, factor: 1 }]));
 
+/** Beyond every machine and every moment: what is calculated with more, or divided by less, might not stay finite. */
+const MOST = 1e30;
+const LEAST = 1e-30;
+
 const SIZE: Dimension = {
   wanted: 'an amount of memory such as 80GiB',
   example: '80GiB',
   usual: 'GiB',
   units: { ...decimal('B'), ...binary('B') },
+  most: MOST,
 };
 const BANDWIDTH: Dimension = {
   wanted: 'a bandwidth such as 450GB/s or 400Gbps',
   example: '450GB/s',
   usual: 'GB/s',
   units: { ...decimal('B/s'), ...binary('B/s'), ...decimal('bps', 1 / 8) },
+  most: MOST,
 };
 const SPEED: Dimension = {
   wanted: 'a computing speed such as 989TFLOPS',
   example: '989TFLOPS',
   usual: 'TFLOPS',
   units: decimal('FLOPS'),
+  most: MOST,
 };
 const TIME: Dimension = {
   wanted: 'a time such as 2us',
   example: '2us',
   usual: 'us',
   units: plain({ s: 0, ms: -3, us: -6, ns: -9 }),
+  most: MOST,
 };
 const PRICE: Dimension = {
   wanted: 'a price such as $2.50/h',
   example: '$2.50/h',
   usual: '$/h',
   units: plain({ '$/h': 0 }),
+  most: MOST,
 };
 const POWER: Dimension = {
   wanted: 'a power such as 700W',
   example: '700W',
   usual: 'W',
   units: plain({ W: 0, kW: 3, MW: 6 }),
+  most: MOST,
 };
 const RATIO: Dimension = {
-  wanted: 'a share such as 0.8 or 80%',
-  example: '80%',
+  wanted: 'a factor such as 1.2 or 120%',
+  example: '120%',
   usual: '%',
   units: plain({ '': 0, '%': -2 }),
+  most: MOST,
 };
+const SHARE: Dimension = { ...RATIO, wanted: 'a share such as 0.8 or 80%', example: '80%', most: 1 };
 const COUNT: Dimension = {
   wanted: 'a whole number such as 1000, 300B or 15T',
   example: '300B',
   usual: 'B',
   units: plain({ '': 0, K: 3, M: 6, B: 9, T: 12 }),
+  most: MOST,
 };
 
 export const ratio = (value: number): Quantity<'1'> => value as Quantity<'1'>;

@@ -5,6 +5,7 @@ import type { Job } from '../scenario/job.ts';
 import type { Evaluation, Term } from '../sim/evaluation.ts';
 import { cardOf } from './card.ts';
 import { interpret } from './interpret.ts';
+import { jobClassOf } from './job-class.ts';
 import { hasMemoryOutcome, memoryOutcomeOf } from './memory-outcome.ts';
 import type { Row } from './row.ts';
 import { architectureRefusal } from './shape.ts';
@@ -63,13 +64,14 @@ const GRADES: Readonly<Record<Metric, (row: Row, settled: Settled) => GradedRow>
   step_s: (row, { job, assumed, evaluate }) => {
     const outcome = stepOutcomeOf(row, job);
     if (outcome === null) return uncovered(row, 'step_s', `the measured values of ${row.id} give no step time`);
-    const predicted = outcome.value.of === 'layer' ? layerTime(job, evaluate) : evaluate(job).step;
-    const words = outcome.value.of === 'layer' ? ['time of a layer: what a second layer adds to a model of one'] : [];
-    return covered(row, 'step_s', {
+    const isLayer = outcome.value.of === 'layer';
+    const words = isLayer ? ['time of a layer: what a second layer adds to a model of one'] : [];
+    const graded = covered(row, 'step_s', {
       assumed: [...assumed, ...outcome.assumed, ...words],
-      predicted,
+      predicted: isLayer ? layerTime(job, evaluate) : evaluate(job).step,
       measured: outcome.value.seconds,
     });
+    return { ...graded, jobClass: isLayer ? null : jobClassOf(job) };
   },
   memory_bytes: (row, { job, assumed, evaluate }) => {
     const outcome = memoryOutcomeOf(row, job);
@@ -110,6 +112,7 @@ const identityOf = (row: Row) => ({
   tier: row.tier ?? 'none',
   card: cardOf(row),
   precision: row.precision ?? 'none',
+  jobClass: null,
   isDense: architectureRefusal(row) === null,
 });
 

@@ -59,7 +59,7 @@ const refused = (reason: string): Interpretation => ({ kind: 'refused', reason }
 
 /** Why the row is beyond what is predicted at all; null when it is not. */
 const rowRefusal = (row: Row): string | null => {
-  if (row.cp !== null && row.cp > 1) return `context parallel (cp ${row.cp}) is not predicted yet`;
+  if (row.cp !== null && row.cp > 1) return 'context parallelism is not predicted yet';
   return architectureRefusal(row) ?? shapeRefusal(row);
 };
 

@@ -114,17 +114,18 @@ const positionOf = (name: string | null): Model['position'] | null =>
 
 /** Why the model is no dense decoder; null when it is one. */
 export const architectureRefusal = ({ model }: Row): string | null => {
-  const name = model.name ?? 'the model';
-  if (model.moe !== null || model.active_b !== null || /\bmoe\b/i.test(name))
-    return `mixture of experts: ${name} is not dense`;
-  if (model.mla !== null) return `multi-head latent attention: ${name} is no transformer of the usual kind`;
-  if (model.arch !== null && /hybrid|mamba|moe|sparse/i.test(model.arch)) return `${model.arch}: ${name} is not dense`;
-  if (/^t5/i.test(name)) return `encoder and decoder: ${name} is not a decoder alone`;
+  const { name, moe, active_b: activeParameters, mla, arch } = model;
+  if (moe !== null || activeParameters !== null || /\bmoe\b/i.test(name ?? ''))
+    return 'a mixture of experts is not predicted yet';
+  if (mla !== null) return 'multi-head latent attention is not predicted yet';
+  if (arch !== null && /hybrid|mamba|moe|sparse/i.test(arch))
+    return 'a model of other layers than attention and a dense MLP is not predicted yet';
+  if (/^t5/i.test(name ?? '')) return 'an encoder with a decoder is not predicted yet';
   return null;
 };
 
 /** Why no shape can be made out; null when one can. */
 export const shapeRefusal = ({ model }: Row): string | null =>
   (model.layers === null || model.hidden === null) && model.params_b === null
-    ? `${model.name ?? 'the model'} has neither a shape nor a number of parameters`
+    ? 'the model has neither a shape nor a number of parameters'
     : null;

@@ -21,6 +21,8 @@ export interface GradedRow {
   readonly tier: string;
   readonly card: string;
   readonly precision: string;
+  /** Of the job that was predicted, where its whole step was; null for layers, other metrics and rows not covered. */
+  readonly jobClass: string | null;
   readonly isDense: boolean;
 }
 

@@ -49,7 +49,28 @@ test('a list is a search: values that cannot be legal in it are not complained o
   expect(
     printed(withLine('layout: {tp: [3, 5], pp: [16, 17], microbatch: [3, 1024], vp: [2], schedule: [1f1b, gpipe]}')),
   ).toEqual([]);
-  expect(printed(withLine('precision: [fp8-delayed, nvfp4]'))).toEqual([]);
+});
+
+test('a precision that the card cannot multiply in is refused in a list too: nothing could be predicted of it', () => {
+  expect(only('precision: [bf16, nvfp4, fp8-delayed]')).toMatch(
+    /^run\.yaml:7:12 precision: .* in fp4, which nvfp4 needs/u,
+  );
+  expect(printed(withLine('precision: [bf16, fp16]'))).toEqual([]);
+});
+
+test('a degree that breaks several rules is one complaint', () => {
+  expect(only('layout: {tp: 3}')).toMatch(
+    /^run\.yaml:6:14 layout\.tp: 3 does not divide 40 heads.*\(did you mean 2\?\)$/u,
+  );
+});
+
+test('a run is at least one step of tokens', () => {
+  const tokens = (written: string): string => `workload: {sequence: 2048, globalBatch: 512, tokens: ${written}}`;
+  expect(only(tokens('300'))).toMatch(
+    /^run\.yaml:5:54 workload\.tokens: 300 tokens are fewer than the 1048576 of one step/u,
+  );
+  expect(only(tokens('0'))).toMatch(/0 tokens/u);
+  expect(printed(withLine(tokens('1048576')))).toEqual([]);
 });
 
 test('a split that counts the embedding, the head or both as a layer is no contradiction', () => {

@@ -138,7 +138,7 @@ test('a sliding window that is not modelled is noted, and only where the model h
 
 test('an unknown architecture is refused by name, with those that are known and what is missing', () => {
   expect(said({ model_type: 'mixtral', num_local_experts: 8 })).toEqual([
-    'config.json:2:16 model_type: mixtral is not an architecture known here (llama, mistral, qwen2, gpt2, gpt_neox); missing is mixture of experts (num_local_experts) (did you mean mistral?)',
+    'config.json:2:16 model_type: mixtral is not an architecture known here (llama, mistral, qwen2, gpt2, gpt_neox); missing is mixture of experts (num_local_experts)',
   ]);
   expect(said({ architectures: ['T5ForConditionalGeneration'], d_kv: 64 })[0]).toMatch(
     /^config\.json:3:3 architectures\.0: T5.*missing is an encoder beside the decoder \(d_kv\)/u,
@@ -157,7 +157,7 @@ test('every setting that is missing or impossible is complained of at once', () 
     expect.stringMatching(/^config\.json:8:16 hidden_act: gleu is not one of .*\(did you mean gelu\?\)$/u),
   ]);
   expect(said(like('llama', [32, 4096, 32, 5, 11008, 32000]))).toEqual([
-    'config.json:6:25 num_key_value_heads: 5 does not divide 32 heads (did you mean 4?)',
+    'config.json:6:25 num_key_value_heads: 5 kv heads do not divide 32 heads (did you mean 4?)',
   ]);
   expect(said(gpt2(12, 768, 7))[0]).toMatch(/^config\.json:5:12 n_head: 7 heads do not divide hidden 768/u);
 });

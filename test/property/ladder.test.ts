@@ -60,10 +60,12 @@ describe('the bound', () => {
     }
   });
 
-  test('counts the FLOPs of the folded rung', () => {
+  test('counts the FLOPs and the bytes of the folded rung', () => {
     fc.assert(
       fc.property(largeJob, (job) => {
-        expect(bound(job).hardwareFlops).toBe(folded(job).hardwareFlops);
+        const [least, whole] = [bound(job), folded(job)];
+        expect(least.hardwareFlops).toBe(whole.hardwareFlops);
+        expect(least.sent).toEqual(whole.sent);
       }),
       { numRuns: 200 },
     );
@@ -80,7 +82,7 @@ test('a sketch is never longer, and never needs more memory, than the bound', ()
       expect(nanoseconds(rough.step)).toBeLessThanOrEqual(nanoseconds(least.step));
       expect(rough.memory).toBeLessThanOrEqual(Math.max(...least.stages.map(({ memory }) => memory.total)));
     }),
-    { numRuns: 300 },
+    { numRuns: 600 },
   );
 });
 
@@ -93,8 +95,10 @@ test('what one job left in the cache of profiles changes nothing for another', (
       const workload = { ...first.workload, globalBatch: second.workload.globalBatch };
       const other: Job = { ...first, layout, recompute, precision, workload };
       const cache = new Map();
-      folded(first, cache);
+      sketch(first, cache);
       bound(first, cache);
+      folded(first, cache);
+      expect(sketch(other, cache)).toEqual(sketch(other, new Map()));
       expect(folded(other, cache)).toEqual(folded(other));
       expect(bound(other, cache)).toEqual(bound(other));
     }),
@@ -200,7 +204,8 @@ test('all ranks of a stage hold the same, send as much to the byte a message, an
       for (const [index, report] of reports.entries()) {
         const first = reports[index - (index % ranks)]!;
         expect(memoryPeak(job.software, report)).toEqual(memoryPeak(job.software, first));
-        expect(report.meter.flops).toBe(first.meter.flops);
+        // Data ranks exchange unequal parts of a tied table's gradient, by an element at most.
+        expect(Math.abs(report.meter.flops - first.meter.flops)).toBeLessThanOrEqual(1);
         for (const axis of AXES) {
           const apart = Math.abs(report.meter.sentOn(axis) - first.meter.sentOn(axis));
           expect(apart).toBeLessThanOrEqual(1e-2 * first.meter.sentOn(axis));

@@ -10,7 +10,6 @@ import { chunksOf, unitsOf } from '../../src/model/stages.ts';
 import { elementsOfAll, paddedVocabulary, parametersOf } from '../../src/model/unit.ts';
 import type { Job } from '../../src/scenario/job.ts';
 import { microbatchesOf } from '../../src/scenario/job.ts';
-import { bound } from '../../src/sim/bound.ts';
 import type { Term } from '../../src/sim/evaluation.ts';
 import { TERMS } from '../../src/sim/evaluation.ts';
 import { folded } from '../../src/sim/folded.ts';
@@ -87,10 +86,10 @@ test('a lane of a rank does one thing at a time', () => {
   );
 });
 
-test('the terms of every stage add up to the step, on every rung', () => {
+test('the terms of every stage add up to the step', () => {
   fc.assert(
     fc.property(anyJob, (job) => {
-      for (const { step, stages } of [bound(job), folded(job), message(job).evaluation])
+      for (const { step, stages } of [folded(job), message(job).evaluation])
         for (const { terms } of stages) {
           expect(add(TERMS.map((term) => nanoseconds(terms[term])))).toBe(nanoseconds(step));
           for (const term of TERMS) expect(terms[term]).toBeGreaterThanOrEqual(0);
@@ -111,7 +110,6 @@ test('what a rank computed is the length of its spans, and the rest of its time 
         ({ rank }) => String(rank),
       );
       for (const [index, { meter, at }] of reports.entries()) {
-        // A first forward of a recomputed core or layer counts whole for its term, its messages too.
         const computed = add(COMPUTE_TERMS.map((term) => meter.spentOn(term)));
         expect(computed).toBe(add((spans.get(String(index)) ?? []).map(({ start, end }) => end - start)));
         expect(meter.spent).toBe(at);
@@ -138,9 +136,9 @@ test('a step is no shorter than its busiest lane, and no longer than all its wor
 });
 
 /** Bytes that all devices sent along an axis in a step, message by message. */
-const sentAlong = (job: Job, axis: Axis): number =>
+const sentAlong = (trace: Trace, axis: Axis): number =>
   add(
-    entriesOf(message(job).trace, 'message')
+    entriesOf(trace, 'message')
       .filter((one) => one.axis === axis)
       .map(({ size }) => size),
   );
@@ -201,6 +199,10 @@ const pipelineBytes = (job: Job): number => {
   return microbatchesOf(job) * dp * 2 * (pp * vp - 1) * crossing + exchange;
 };
 
+/** Elements of a tied table that travel a second time, to the head that works with it beside the embedding. */
+const lentTable = ({ model, layout: { tp, pp } }: Job): number =>
+  model.tied && pp === 1 ? (paddedVocabulary(model.vocabulary, tp) * model.hidden) / tp : 0;
+
 /**
  * Two laps of the gradients, or with ZeRO 1 one lap of them and one of the new weights; ZeRO 2 scatters gradients after
  * every microbatch; ZeRO 3 gathers the weights twice a microbatch besides, and has none to publish (Rajbhandari et al.
@@ -212,22 +214,25 @@ const dataBytes = (job: Job): number => {
   const { weight, gradient } = FORMATS[precision];
   const microbatches = microbatchesOf(job);
   const [weights, gradients] = [DTYPE_BYTES[weight], DTYPE_BYTES[gradient]];
+  const elements = add(stageElements(job));
+  const lent = elements + lentTable(job);
   const each = [
-    2 * gradients,
-    gradients + weights,
-    microbatches * gradients + weights,
-    microbatches * (gradients + 2 * weights),
+    elements * 2 * gradients,
+    elements * (gradients + weights),
+    lent * microbatches * gradients + elements * weights,
+    lent * microbatches * (gradients + 2 * weights),
   ][zero]!;
-  return tp * (dp - 1) * add(stageElements(job)) * each;
+  return tp * (dp - 1) * each;
 };
 
 const expectVolumes = (job: Job): void => {
+  const { trace } = message(job);
   expect({
     job: nameOf(job),
-    tp: sentAlong(job, 'tp'),
-    pp: sentAlong(job, 'pp'),
-    dp: sentAlong(job, 'dp'),
-    control: sentAlong(job, 'control'),
+    tp: sentAlong(trace, 'tp'),
+    pp: sentAlong(trace, 'pp'),
+    dp: sentAlong(trace, 'dp'),
+    control: sentAlong(trace, 'control'),
   }).toEqual({
     job: nameOf(job),
     tp: tensorBytes(job),
@@ -238,7 +243,7 @@ const expectVolumes = (job: Job): void => {
 };
 
 describe('the bytes along each axis are those that the papers count', () => {
-  test.each([1, 2, 3, 4, 6, 8])('on every layout of %d ranks', (devices) => {
+  test.each([1, 2, 3, 4, 6])('on every layout of %d ranks', (devices) => {
     for (const job of legalJobs(devices, { workload: { globalBatch: devices } })) expectVolumes(job);
   });
 
@@ -254,13 +259,14 @@ test('a world that knows nothing of time sends the same bytes between stages and
   fc.assert(
     fc.property(anyJob, (job) => {
       const tallies = countStep(job);
+      const { trace } = message(job);
       const { tp, dp } = job.layout;
-      expect(sentAlong(job, 'pp')).toBe(add(tallies.map(({ sent }) => sent.pp)));
+      expect(sentAlong(trace, 'pp')).toBe(add(tallies.map(({ sent }) => sent.pp)));
       // Every rank of a ring counts all its trips: together they move n - 1 wholes a trip.
       const trips = (axis: 'tp' | 'dp', size: number): number =>
         (add(tallies.map((tally) => tally.trips[axis])) * (size - 1)) / size;
-      expect(sentAlong(job, 'tp')).toBe(trips('tp', tp));
-      expect(sentAlong(job, 'dp')).toBe(trips('dp', dp));
+      expect(sentAlong(trace, 'tp')).toBe(trips('tp', tp));
+      expect(sentAlong(trace, 'dp')).toBe(trips('dp', dp));
     }),
     { numRuns: 60 },
   );

@@ -11,6 +11,7 @@ import type { StageReport } from '../../src/sim/evaluation.ts';
 import { TERMS } from '../../src/sim/evaluation.ts';
 import type { Joules, Quantity } from '../../src/units/quantity.ts';
 import { bytes, dollars, flops, seconds } from '../../src/units/quantity.ts';
+import type { BandsFile } from '../../src/validate/bands.ts';
 import { cluster, model, ratio, software } from './report-question.ts';
 
 const powers = (largest: number): Arbitrary<number> => fc.nat(largest).map((exponent) => 2 ** exponent);
@@ -183,6 +184,27 @@ const scenarioOf = (job: Job): Scenario => ({
   memoryMargin: ratio(0.05),
   seed: 1,
 });
+
+/** With a band for the class of every drawn job, with bands for other classes alone, or with none. */
+export const bandsFiles: Arbitrary<BandsFile> = fc
+  .record({
+    classes: fc.constantFrom(
+      ['Ampere in 16 bits', 'Ampere in fp8', 'Ampere in fp4', 'Ampere in fp32'],
+      ['Hopper in fp8'],
+      [],
+    ),
+    rows: fc.integer({ min: 1, max: 400 }),
+    low: fc.double({ min: 0.5, max: 1.2, noNaN: true }),
+    spread: fc.double({ min: 0, max: 2, noNaN: true }),
+  })
+  .map(({ classes, rows, low, spread }) => ({
+    schema: 'angel-sim.bands/1',
+    rows: rows * classes.length,
+    classes: classes.map((name) => {
+      const median = low + spread / 2;
+      return { class: name, rows, low, median, high: low + spread, median_error: 1 / median - 1 };
+    }),
+  }));
 
 export const plans: Arbitrary<Plan> = candidates.chain((winner) =>
   fc.record({

@@ -16,16 +16,32 @@ const rows: Arbitrary<GradedRow> = fc
     reason: fc.lorem({ maxCount: 15 }),
     assumed: fc.array(fc.constantFrom('mbs 1', 'vp 1', 'recompute full'), { maxLength: 3 }),
     predicted: fc.double({ min: 1e-3, max: 1e11, noNaN: true }),
-    measured: fc.double({ min: 1e-3, max: 1e11, noNaN: true }),
+    factor: fc.double({ min: 0.01, max: 100, noNaN: true }),
     verdicts: fc.tuple(fc.boolean(), fc.boolean()),
     isDense: fc.boolean(),
+    jobClass: fc.constantFrom('Ampere in 16 bits', 'Ampere in fp8'),
   })
-  .map(({ verdicts, reason, ...row }) => {
-    const [predicted, measured] = row.metric === 'oom' ? verdicts.map(Number) : [row.predicted, row.measured];
+  .map(({ verdicts, reason, jobClass, factor, ...row }) => {
+    const [predicted, measured] = row.metric === 'oom' ? verdicts.map(Number) : [row.predicted, row.predicted * factor];
     const error = row.metric === 'oom' ? (predicted ?? 0) - (measured ?? 0) : (predicted ?? 0) / (measured ?? 1) - 1;
-    const place = { suite: 'megatron', group: 'megatron-a100', tier: 'A', card: 'A100', precision: 'bf16' };
+    const place = {
+      suite: 'megatron',
+      group: 'megatron-a100',
+      tier: 'A',
+      card: 'A100',
+      precision: 'bf16',
+      jobClass: null,
+    };
     return row.covered
-      ? { ...row, ...place, reason: null, predicted: predicted ?? null, measured: measured ?? null, error }
+      ? {
+          ...row,
+          ...place,
+          jobClass: row.metric === 'step_s' ? jobClass : null,
+          reason: null,
+          predicted: predicted ?? null,
+          measured: measured ?? null,
+          error,
+        }
       : { ...row, ...place, reason, predicted: null, measured: null, error: null };
   });
 

@@ -13,12 +13,14 @@ import { validationText } from '../../src/report/validation-text.ts';
 import { doctorText } from '../../src/report/doctor.ts';
 import { TERMS } from '../../src/sim/evaluation.ts';
 import { timeScaleFor, toGibibytes } from '../../src/units/format.ts';
-import { candidates, infeasibles, plans } from './report-fixtures.ts';
+import type { BandsFile } from '../../src/validate/bands.ts';
+import { bandsFiles, candidates, infeasibles, plans } from './report-fixtures.ts';
 import { findings, validations } from './report-outcomes.ts';
 
 /** Whole plans are large; what they have in common shows in a few of them. */
 const few = { numRuns: 40 };
-const options = { paint: unpainted, top: 3, sources: true };
+const NO_BANDS: BandsFile = { schema: 'angel-sim.bands/1', rows: 0, classes: [] };
+const options = { bands: NO_BANDS, paint: unpainted, top: 3, sources: true };
 const linesOf = (text: string): readonly string[] => text.split('\n');
 const widest = (text: string): number => Math.max(...linesOf(text).map((line) => stringWidth(line)));
 const numbersIn = (line: string, pattern: RegExp): readonly number[] =>
@@ -27,8 +29,8 @@ const numbersIn = (line: string, pattern: RegExp): readonly number[] =>
 describe('a page', () => {
   it('of a plan is no wider than 100 columns', () => {
     fc.assert(
-      fc.property(plans, (plan) => {
-        expect(widest(planText(plan, options))).toBeLessThanOrEqual(PAGE_WIDTH);
+      fc.property(plans, bandsFiles, (plan, bands) => {
+        expect(widest(planText(plan, { ...options, bands }))).toBeLessThanOrEqual(PAGE_WIDTH);
       }),
       few,
     );
@@ -41,7 +43,14 @@ describe('a page', () => {
     );
   });
   it('of a simulation, a validation or a doctor is no wider than 100 columns', () => {
-    const simulation = { title: 'One layout', margin: 0.05, matching: 2, paint: unpainted, sources: true };
+    const simulation = {
+      title: 'One layout',
+      margin: 0.05,
+      matching: 2,
+      bands: NO_BANDS,
+      paint: unpainted,
+      sources: true,
+    };
     fc.assert(
       fc.property(candidates, validations, findings, (candidate, validation, found) => {
         expect(widest(simulationText(candidate, simulation))).toBeLessThanOrEqual(PAGE_WIDTH);
@@ -53,8 +62,8 @@ describe('a page', () => {
   });
   it('of a plan fits two screens', () => {
     fc.assert(
-      fc.property(plans, (plan) => {
-        expect(linesOf(planText(plan, { ...options, sources: false })).length).toBeLessThan(80);
+      fc.property(plans, bandsFiles, (plan, bands) => {
+        expect(linesOf(planText(plan, { ...options, bands, sources: false })).length).toBeLessThan(80);
       }),
       few,
     );
@@ -163,7 +172,14 @@ describe('the report of a plan', () => {
     );
   });
   it('says when a layout does not fit, and only then', () => {
-    const simulation = { title: 'One layout', margin: 0.05, matching: 1, paint: unpainted, sources: false };
+    const simulation = {
+      title: 'One layout',
+      margin: 0.05,
+      matching: 1,
+      bands: NO_BANDS,
+      paint: unpainted,
+      sources: false,
+    };
     fc.assert(
       fc.property(candidates, (candidate) => {
         const isTooLarge = candidate.outlook.memory.headroom < 0;

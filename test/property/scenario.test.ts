@@ -123,7 +123,7 @@ test('text that is not YAML, or not a mapping, is complained of at its place', (
   expect(printed('- 1')).toEqual(['run.yaml:1:1 [1] is not a scenario: wanted a mapping of keys']);
   expect(printed('')).toEqual(['run.yaml:1:1 nothing is not a scenario: wanted a mapping of keys']);
   expect(printed('model: &x gpt-13b\ncluster: *x')).toEqual(['run.yaml:2:10 *x is an alias; write the value itself']);
-  expect(printed(`${RIGHT}seed: 2`)).toEqual(['run.yaml:12:1 this key is written twice']);
+  expect(printed(`${RIGHT}seed: 2`)).toEqual(['run.yaml:12:1 seed: this key is written twice']);
 });
 
 test('a mistake in a catalogue entry is reported in its own file', () => {
@@ -195,7 +195,7 @@ test('a model that cannot be is refused, and what depends on it is then left in 
   expect(said('{base: llama-3-8b, kvHeads: 5}')).toEqual(['kvHeads']);
   expect(said('{base: gpt-13b, heads: 30}')).toEqual(['heads']);
   expect(said('{base: gpt-13b, gated: true}')).toEqual(['gated']);
-  expect(said('{base: gpt-13b, position: rope}')).toEqual(['positions']);
+  expect(said('{base: gpt-13b, position: rope}')).toEqual(['position']);
   expect(said('{base: llama-3-8b, position: learned}')).toEqual(['position']);
   expect(printed(withLine('model: {base: llama-3-8b, heads: 30, kvHeads: 5}'))).toHaveLength(1);
 });

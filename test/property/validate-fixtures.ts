@@ -1,11 +1,13 @@
 /** What the laws of `validate` share: the shipped rows, a plain cluster, a plain predictor and a row of GPT-3 175B. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import type { Axis } from '../../src/effects/group.ts';
 import { AXES } from '../../src/effects/group.ts';
 import type { Purpose } from '../../src/effects/tensor.ts';
 import { PURPOSES } from '../../src/effects/tensor.ts';
 import type { Cluster, Figure } from '../../src/scenario/cluster.ts';
+import { parseCluster } from '../../src/scenario/entries.ts';
 import type { Job } from '../../src/scenario/job.ts';
+import type { Library } from '../../src/scenario/library.ts';
 import type { Evaluation, Term } from '../../src/sim/evaluation.ts';
 import { TERMS } from '../../src/sim/evaluation.ts';
 import type { Bytes, Seconds } from '../../src/units/quantity.ts';
@@ -20,6 +22,22 @@ import { parseRows } from '../../src/validate/rows-file.ts';
 
 export const shippedText = readFileSync(new URL('../../scenarios/validation/rows.jsonl', import.meta.url), 'utf8');
 export const shippedRows = (): readonly Row[] => parseRows(shippedText, 'rows.jsonl').rows;
+
+const clusterFolder = new URL('../../scenarios/clusters/', import.meta.url);
+export const shippedClusterNames = readdirSync(clusterFolder).map((name) => name.replace('.yaml', ''));
+const library: Library = {
+  clusters: {
+    names: shippedClusterNames,
+    find: (name) => ({ file: `${name}.yaml`, text: readFileSync(new URL(`${name}.yaml`, clusterFolder), 'utf8') }),
+  },
+  models: { names: [], find: () => null },
+  read: () => null,
+};
+export const shippedCluster = (name: string): Cluster => {
+  const { value, complaints } = parseCluster({ file: name, text: name }, library);
+  if (value === null) throw new Error(JSON.stringify(complaints));
+  return value;
+};
 
 const figure = <Q extends number>(value: number): Figure<Q> => ({
   value: value as Q,

@@ -1,26 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { Cluster } from '../../src/scenario/cluster.ts';
-import { parseCluster } from '../../src/scenario/entries.ts';
-import type { Library } from '../../src/scenario/library.ts';
 import { validate } from '../../src/validate/validate.ts';
-import { shippedRows, shippedText } from './validate-fixtures.ts';
-
-const folder = new URL('../../scenarios/clusters/', import.meta.url);
-const nothing = { names: [], find: () => null };
-const library: Library = {
-  clusters: {
-    names: readdirSync(folder).map((name) => name.replace('.yaml', '')),
-    find: (name) => ({ file: `${name}.yaml`, text: readFileSync(new URL(`${name}.yaml`, folder), 'utf8') }),
-  },
-  models: nothing,
-  read: () => null,
-};
-const shippedCluster = (name: string): Cluster => {
-  const { value, complaints } = parseCluster({ file: name, text: name }, library);
-  if (value === null) throw new Error(JSON.stringify(complaints));
-  return value;
-};
+import { shippedCluster, shippedRows, shippedText } from './validate-fixtures.ts';
 
 describe('the shipped rows on the shipped clusters', () => {
   const answer = validate(shippedText, 'rows.jsonl', shippedCluster);

@@ -32,6 +32,8 @@ export interface Tally {
   /** Bytes now held, and the blocks that hold them. */
   readonly held: Record<Purpose, number>;
   readonly live: Map<BlockId, Purpose>;
+  /** The most bytes ever held, collectives' own buffers apart. */
+  peak: number;
   /** Bytes sent between stages; those of collectives are in `volume`. */
   readonly sent: Record<Axis, number>;
   /** Bytes of the wholes of all collectives, by axis: times n - 1 over n for each trip round the ring of n. */
@@ -41,10 +43,12 @@ export interface Tally {
 const record = <K extends string>(keys: readonly K[]): Record<K, number> =>
   Object.fromEntries(keys.map((key) => [key, 0])) as Record<K, number>;
 
+const total = (held: Tally['held']): number => PURPOSES.reduce((sum, purpose) => sum + held[purpose], 0);
 const tally = (): Tally => ({
   products: { matrix: 0, batched: 0, flashForward: 0, flashBackward: 0, again: 0 },
   held: record(PURPOSES),
   live: new Map(),
+  peak: 0,
   sent: record(AXES),
   trips: record(AXES),
 });
@@ -90,8 +94,10 @@ export class CountingWorld implements World<Within> {
       receiveAny: refuse,
       allocate: ({ rank: owner }, { size, purpose }) => {
         const id = blockId(this.#blocks++);
-        this.tallyOf(owner).held[purpose] += size;
-        this.tallyOf(owner).live.set(id, purpose);
+        const tally = this.tallyOf(owner);
+        tally.held[purpose] += size;
+        tally.live.set(id, purpose);
+        tally.peak = Math.max(tally.peak, total(tally.held));
         return { id, size, purpose, values: null };
       },
       release: ({ rank: owner }, { block }) => {

@@ -1,0 +1,125 @@
+/** Small scenarios with some axes free, and pools that are done with their tasks in any order. */
+import fc from 'fast-check';
+import { enumerate } from '../../src/plan/enumerate.ts';
+import type { Pool } from '../../src/plan/pool.ts';
+import { runTask } from '../../src/plan/task.ts';
+import type { Recompute } from '../../src/scenario/job.ts';
+import { SCHEDULES, ZERO_STAGES } from '../../src/scenario/job.ts';
+import type { Axis, LayoutSpace, Scenario } from '../../src/scenario/scenario.ts';
+import type { ProfileCache } from '../../src/sim/profile.ts';
+import { ratio } from '../../src/units/quantity.ts';
+import { figure, tinyCluster, tinyModel } from './jobs.ts';
+
+export const FREE: LayoutSpace = {
+  tp: null,
+  pp: null,
+  vp: null,
+  dp: null,
+  microbatch: null,
+  schedule: null,
+  zero: null,
+  sequenceParallel: null,
+};
+
+/** The tiny model on the tiny cluster, every axis free but precision; any part of it may be replaced. */
+export const tinyScenario = (parts: Partial<Scenario> = {}): Scenario => ({
+  title: 'a small question',
+  model: tinyModel,
+  cluster: tinyCluster,
+  devices: [8],
+  workload: { kind: 'pretrain', sequence: 128, globalBatch: 16, tokens: 1e9 },
+  layout: FREE,
+  precision: ['bf16'],
+  recompute: null,
+  software: {
+    attention: 'flash',
+    overlap: true,
+    // Little, so that layouts differ in their memory.
+    frameworkMemory: figure(1e5),
+    allocatorOverhead: figure(0.03),
+  },
+  memoryMargin: ratio(0.05),
+  seed: 1,
+  ...parts,
+});
+
+export const memoryOf = (scenario: Scenario, memory: number): Scenario => ({
+  ...scenario,
+  cluster: { ...scenario.cluster, accelerator: { ...scenario.cluster.accelerator, memory: figure(memory) } },
+});
+
+/** An axis left free, or some of the values. */
+const some = <T>(values: readonly T[]): fc.Arbitrary<Axis<T>> =>
+  fc.option(fc.subarray([...values], { minLength: 1 }), { freq: 2 });
+
+const recomputes: readonly Recompute[] = [
+  { kind: 'none' },
+  { kind: 'selective', modules: ['core_attn'] },
+  { kind: 'selective', modules: ['layernorm', 'mlp_act'] },
+  { kind: 'full', layers: 1 },
+  { kind: 'full', layers: 'all' },
+];
+
+const anySpace: fc.Arbitrary<LayoutSpace> = fc.record({
+  tp: some([1, 2, 4, 8]),
+  pp: some([1, 2, 3, 4]),
+  vp: some([1, 2]),
+  dp: fc.option(fc.subarray([1, 2, 3, 4, 6], { minLength: 1 }), { freq: 1 }),
+  microbatch: some([1, 2, 3]),
+  schedule: some(SCHEDULES),
+  zero: some(ZERO_STAGES),
+  sequenceParallel: some([false, true]),
+});
+
+/** Scenarios of at most `most` layouts, legal or not, on 1 to 16 devices. */
+export const anyQuestion = (most: number): fc.Arbitrary<Scenario> =>
+  fc
+    .record({
+      layers: fc.integer({ min: 1, max: 8 }),
+      kvHeads: fc.constantFrom(8, 4, 2),
+      hidden: fc.constantFrom(256, 1024),
+      vocabulary: fc.constantFrom(1024, 32_000),
+      tied: fc.boolean(),
+      scaleUpDomain: fc.constantFrom(1, 2, 4, 8),
+      devices: fc.subarray([1, 2, 4, 6, 8, 12, 16], { minLength: 1, maxLength: 3 }),
+      sequence: fc.constantFrom(96, 128),
+      globalBatch: fc.integer({ min: 1, max: 24 }),
+      layout: anySpace,
+      precision: fc.subarray(['fp32' as const, 'bf16' as const, 'fp8-delayed' as const], { minLength: 1 }),
+      recompute: some(recomputes),
+      overlap: fc.boolean(),
+    })
+    .map(({ layers, kvHeads, hidden, vocabulary, tied, scaleUpDomain, sequence, globalBatch, overlap, ...asked }) => {
+      const scenario = tinyScenario(asked);
+      return {
+        ...scenario,
+        model: { ...tinyModel, layers, kvHeads, hidden, ffn: 4 * hidden, headDim: hidden / 8, vocabulary, tied },
+        cluster: { ...tinyCluster, scaleUpDomain, devicesPerNode: scaleUpDomain },
+        workload: { ...scenario.workload, sequence, globalBatch },
+        software: { ...scenario.software, overlap },
+      };
+    })
+    .filter((scenario) => {
+      let count = 0;
+      for (const _ of enumerate(scenario)) if (++count > most) return false;
+      return true;
+    });
+
+/** Workers that share nothing; of the tasks at hand `pick` says which one is done next. */
+export const shuffledPool = (size: number, pick: (count: number) => number): Pool => {
+  const caches = Array.from({ length: size }, (): ProfileCache => new Map());
+  const waiting: (() => void)[] = [];
+  let tasks = 0;
+  return {
+    size,
+    run: async (task) => {
+      const cache = caches[tasks++ % size]!;
+      await new Promise<void>((done) => {
+        waiting.push(done);
+        // All tasks of a batch are handed out before any of them gets its turn.
+        queueMicrotask(() => waiting.splice(pick(waiting.length), 1)[0]?.());
+      });
+      return structuredClone(runTask(structuredClone(task), cache));
+    },
+  };
+};
