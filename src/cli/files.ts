@@ -1,5 +1,5 @@
 /** The file system as commands see it: the user's input, the catalogues of this package, and the files that scenarios name. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { distance } from 'fastest-levenshtein';
 import type { Cluster } from '../scenario/cluster.ts';
@@ -14,15 +14,44 @@ import type { Io } from './io.ts';
 import { packageFile } from './package-folder.ts';
 
 /** The text of a file that the user named; a refusal with the nearest name when there is none. */
-export const readInput = (path: string, io: Io): string => {
+export const readInput = (path: string, io: Io, most: number = SCENARIO_BYTES_MAX): string => {
   const full = resolve(io.folder, path);
+  return readText(full, { name: path === '' ? '""' : path, most });
+};
+
+const SCENARIO_BYTES_MAX = 2 ** 18;
+/** Lists of labels make the config.json of some models long. */
+const ENTRY_BYTES_MAX = 2 ** 22;
+
+/** No more than `most` bytes: a file may be a device that never ends. A mark of the byte order is no part of the text. */
+const readText = (full: string, { name, most }: { readonly name: string; readonly most: number }): string => {
   try {
-    return readFileSync(full, 'utf8');
+    const bytes = firstBytes(full, most + 1);
+    if (bytes.length > most) throw new Refusal(EXIT.badInput, `${name}: longer than the ${most} bytes wanted at most`);
+    return bytes.toString('utf8').replace(/^\uFEFF/u, '');
   } catch (error) {
+    if (error instanceof Refusal) throw error;
     const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    throw new Refusal(EXIT.badInput, `${path}: ${REASONS[reason] ?? reason}${nearestFile(path, full)}`);
+    const near = reason === 'ENOENT' ? nearestFile(name, full) : '';
+    throw new Refusal(EXIT.badInput, `${name}: ${REASONS[reason] ?? reason}${near}`);
   }
 };
+
+const firstBytes = (full: string, most: number): Buffer => {
+  const file = openSync(full, 'r');
+  try {
+    const bytes = Buffer.alloc(Math.min(most, Math.max(fstatSync(file).size, PIPE_BYTES) + 1));
+    const parts: Buffer[] = [];
+    for (let left = most, got = 1; left > 0 && got > 0; left -= got) {
+      got = readSync(file, bytes, 0, Math.min(bytes.length, left), null);
+      parts.push(Buffer.from(bytes.subarray(0, got)));
+    }
+    return Buffer.concat(parts);
+  } finally {
+    closeSync(file);
+  }
+};
+const PIPE_BYTES = 2 ** 16;
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
@@ -92,13 +121,22 @@ const namesIn = (folder: string): readonly string[] =>
 
 const firstOf = (paths: readonly string[], io: Io): Source | null => {
   const path = paths.find(isFile);
-  return path === undefined ? null : { file: shortest(path, io), text: readFileSync(path, 'utf8') };
+  return path === undefined
+    ? null
+    : { file: shortest(path, io), text: readText(path, { name: shortest(path, io), most: ENTRY_BYTES_MAX }) };
 };
 
 /** A model is named by its folder as often as by its config.json. */
 const configFile = (path: string): string => (isFile(path) ? path : join(path, 'config.json'));
 
-const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+/** What may not be looked into, or lies below a file as if that were a folder, is no file for us. */
+const isFile = (path: string): boolean => {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+};
 
 /** As the user would type it: a path upwards through many folders is no help in a complaint. */
 const shortest = (path: string, io: Io): string => {
@@ -109,12 +147,17 @@ const shortest = (path: string, io: Io): string => {
 const nearestFile = (path: string, full: string): string => {
   const names = entriesOf(dirname(full));
   const wanted = basename(full);
-  const nearest = names.toSorted((a, b) => distance(a, wanted) - distance(b, wanted))[0];
+  const nearest = names
+    .filter((name) => name !== wanted)
+    .toSorted((a, b) => distance(a, wanted) - distance(b, wanted))[0];
   if (nearest === undefined || distance(nearest, wanted) > wanted.length / 2) return '';
   return ` (did you mean ${join(dirname(path), nearest)}?)`;
 };
 
 const entriesOf = (folder: string): readonly string[] => {
-  const stats = statSync(folder, { throwIfNoEntry: false });
-  return stats?.isDirectory() === true ? readdirSync(folder).toSorted() : [];
+  try {
+    return readdirSync(folder).toSorted();
+  } catch {
+    return [];
+  }
 };

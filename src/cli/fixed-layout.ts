@@ -7,6 +7,7 @@ import { jsonText } from '../report/json.ts';
 import { simulationText } from '../report/plan-text.ts';
 import { simulateJson } from '../report/simulate-json.ts';
 import type { Job } from '../scenario/job.ts';
+import { PRECISIONS, SCHEDULES, ZERO_STAGES } from '../scenario/job.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import type { Fidelity } from '../sim/evaluation.ts';
 import type { ProfileCache } from '../sim/profile.ts';
@@ -16,18 +17,37 @@ import { shippedBands } from './files.ts';
 import type { Io } from './io.ts';
 
 /** `tp=8,pp=16` */
-export const fixedAxes = (text: string): Fixed =>
-  Object.fromEntries(
-    text.split(',').map((entry) => {
-      const [key = '', value = ''] = entry.split('=', 2);
-      if (FIXABLE.some((axis) => axis === key) && value !== '') return [key, value];
-      const nearest = FIXABLE.toSorted((a, b) => distance(a, key) - distance(b, key))[0] ?? 'tp';
-      throw new Refusal(
-        EXIT.usage,
-        `error: --explain ${entry}: wanted axis=value, the axis one of ${FIXABLE.join(' ')} (did you mean ${nearest}?)`,
-      );
-    }),
-  );
+export const fixedAxes = (text: string): Fixed => {
+  const entries = text.split(',').map(fixedAxis);
+  const twice = entries.find(([axis], index) => entries.findIndex(([other]) => other === axis) !== index);
+  if (twice === undefined) return Object.fromEntries(entries);
+  throw new Refusal(EXIT.usage, `error: --explain ${text}: ${twice[0]} stands there twice; wanted one layout`);
+};
+
+type FixableAxis = (typeof FIXABLE)[number];
+
+const fixedAxis = (entry: string): readonly [FixableAxis, string] => {
+  const [key = '', value = '', ...more] = entry.split('=');
+  const axis = FIXABLE.find((known) => known === key);
+  if (axis === undefined || value === '' || more.length > 0) {
+    const nearest = FIXABLE.toSorted((a, b) => distance(a, key) - distance(b, key))[0] ?? 'tp';
+    const wanted = `wanted axis=value, the axis one of ${FIXABLE.join(' ')} (did you mean ${nearest}?)`;
+    throw new Refusal(EXIT.usage, `error: --explain ${entry}: ${wanted}`);
+  }
+  const names = NAMES[axis];
+  if (names === undefined ? /^[1-9]\d*$/u.test(value) : names.includes(value)) return [axis, value];
+  const wanted = names === undefined ? 'a whole number of at least 1' : `one of ${names.join(', ')}`;
+  throw new Refusal(EXIT.usage, `error: --explain ${entry}: ${value} is not ${wanted}`);
+};
+
+/** The values of the axes that have names; the others are whole numbers. */
+const NAMES: Readonly<Partial<Record<FixableAxis, readonly string[]>>> = {
+  schedule: SCHEDULES,
+  zero: ZERO_STAGES.map(String),
+  sequenceParallel: ['true', 'false'],
+  recompute: ['none', 'selective', 'full'],
+  precision: PRECISIONS,
+};
 
 interface Asked {
   readonly axes: Fixed;

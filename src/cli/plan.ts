@@ -19,7 +19,7 @@ import { catalogueClusters, shippedBands } from './files.ts';
 import { fixedAxes, simulateFixed } from './fixed-layout.ts';
 import { showProgress } from './progress-line.ts';
 import type { QuestionOptions } from './question.ts';
-import { defineQuestion, readQuestion } from './question.ts';
+import { defineQuestion, questionText, readQuestion } from './question.ts';
 import { SearchPool } from './search-pool.ts';
 import { wholeNumber } from './whole-number.ts';
 
@@ -31,12 +31,14 @@ interface PlanOptions extends QuestionOptions {
   readonly top: number;
 }
 const TOP = 3;
+/** Threads beyond the cores only take time to start. */
+const WORKERS_MAX = Math.max(64, availableParallelism());
 
 export const define = (command: Command, io: Io, end: (code: number) => void): void => {
   defineQuestion(command)
     .option('--explain <axes>', 'one layout term by term, such as tp=8,pp=16')
     .option('--top <n>', 'runners-up to list', wholeNumber(0), TOP)
-    .option('--workers <n>', 'threads of the search', wholeNumber(1), availableParallelism())
+    .option('--workers <n>', 'threads of the search', wholeNumber(1, WORKERS_MAX), availableParallelism())
     .option('--sources', 'list every figure behind the prediction with its source')
     .option('--json', 'print the whole answer as JSON')
     .action(async (file: string | undefined, options: PlanOptions) => end(await plan(file, options, io)));
@@ -44,11 +46,11 @@ export const define = (command: Command, io: Io, end: (code: number) => void): v
 
 const plan = async (file: string | undefined, options: PlanOptions, io: Io): Promise<number> => {
   const axes = options.explain === undefined ? null : fixedAxes(options.explain);
-  const { scenario, text } = readQuestion(file, { options, verb: 'planned', io });
   if (options.printScenario === true) {
-    io.stdout.write(text);
+    io.stdout.write(questionText(file, options, io));
     return EXIT.ok;
   }
+  const scenario = readQuestion(file, { options, verb: 'planned', io });
   if (axes !== null) return simulateFixed(scenario, { axes, fidelity: 'folded', options, io });
   const { answer, isInterrupted } = await searched(scenario, options.workers, io);
   io.stdout.write(printed(answer, options, io));

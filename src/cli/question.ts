@@ -1,5 +1,7 @@
 /** From the words of a command line to a scenario: a file, flags that stand for its keys, or both. */
 import type { Command } from 'commander';
+import { InvalidArgumentError } from 'commander';
+import { parseDocument } from 'yaml';
 import type { Override } from './overrides.ts';
 import { withOverrides } from './overrides.ts';
 import { EXIT, Refusal } from './exit.ts';
@@ -20,7 +22,7 @@ interface Flag {
 
 const FLAGS: readonly Flag[] = [
   { name: 'model', argument: '<name>', path: ['model'], summary: 'a model of scenarios/models' },
-  { name: 'hf', argument: '<config.json>', path: ['model', 'hf'], summary: 'a Hugging Face model: its file or folder' },
+  { name: 'hf', argument: '<config.json>', path: ['model'], summary: 'a Hugging Face model: its file or folder' },
   { name: 'cluster', argument: '<name>', path: ['cluster'], summary: 'a cluster of scenarios/clusters' },
   { name: 'devices', argument: '<n>', path: ['devices'], summary: 'cards of the job, or a list to search' },
   { name: 'gpus', argument: '<n>', path: ['devices'], summary: 'the same as --devices' },
@@ -53,36 +55,41 @@ export interface QuestionOptions {
   readonly printScenario?: boolean;
 }
 
-export interface Question {
-  readonly scenario: Scenario;
-  /** The scenario with the flags written into it. */
-  readonly text: string;
-}
-
 /** Adds the flags that are shorthand for scenario keys. */
 export const defineQuestion = (command: Command): Command => {
   command.argument('[RUN.yaml]', 'the scenario; flags override its keys');
-  for (const { name, argument, summary } of FLAGS) command.option(`--${name} ${argument}`, summary);
+  for (const { name, argument, summary } of FLAGS) command.option(`--${name} ${argument}`, summary, once);
   return command
     .option('--set <key=value>', 'any other key, such as cluster.nic=800Gbps (repeatable)', collect)
     .option('--print-scenario', 'print the scenario that the flags amount to, and exit');
 };
 
+/** Of two answers to one question the second is as likely to be the slip as the first. */
+const once = (value: string, before: string | undefined): string => {
+  if (before !== undefined) throw new InvalidArgumentError(`it was ${before} before; wanted once.`);
+  return value;
+};
 const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
+
+/** The scenario with the flags written into it, right or wrong: the place to look at when a complaint is about a flag. */
+export const questionText = (file: string | undefined, options: QuestionOptions, io: Io): string => {
+  const overrides = overridesOf(options);
+  if (file === undefined && overrides.length === 0)
+    throw new Refusal(EXIT.usage, 'error: give a RUN.yaml, or flags such as --model llama-3-8b --cluster h100-sxm');
+  return withOverrides(file === undefined ? '' : readInput(file, io), overrides);
+};
 
 /** The scenario that was asked about, or a refusal with every complaint about it. `verb` names what was not done. */
 export const readQuestion = (
   file: string | undefined,
   { options, verb, io }: { readonly options: QuestionOptions; readonly verb: string; readonly io: Io },
-): Question => {
-  const overrides = overridesOf(options);
-  if (file === undefined && overrides.length === 0)
-    throw new Refusal(EXIT.usage, 'error: give a RUN.yaml, or flags such as --model llama-3-8b --cluster h100-sxm');
-  const text = withOverrides(file === undefined ? '' : readInput(file, io), overrides);
+): Scenario => {
+  const text = questionText(file, options, io);
   const name = file ?? 'flags';
   const parsed = parseScenario({ file: name, text }, libraryFor(file, io));
-  if (parsed.kind === 'scenario') return { scenario: parsed.scenario, text };
-  const places = overrides.length === 0 ? [] : ['Places are those of the scenario that --print-scenario shows.'];
+  if (parsed.kind === 'scenario') return parsed.scenario;
+  const places =
+    overridesOf(options).length === 0 ? [] : ['Places are those of the scenario that --print-scenario shows.'];
   throw complain(parsed.complaints, { name, verb, places });
 };
 
@@ -95,19 +102,49 @@ export const complain = (
   return new Refusal(EXIT.badInput, [...complaints.map(printComplaint), ...places, closing].join('\n'));
 };
 
+/** An override and how it was asked for. */
+interface Asked extends Override {
+  readonly by: string;
+}
+
+/** A --set has the last word over a flag, so that a remedy can be tried by adding it to the command line. */
 const overridesOf = (options: QuestionOptions): readonly Override[] => [
-  ...FLAGS.flatMap(({ name, path }) => {
-    const value = options[camelCase(name)];
-    return typeof value === 'string' ? [{ path, value: name === 'hf' ? JSON.stringify(value) : flowValue(value) }] : [];
-  }),
-  ...(options.set ?? []).map(assignment),
+  ...agreeing(FLAGS.flatMap((flag) => asFlag(flag, options))),
+  ...agreeing((options.set ?? []).map(assignment)),
 ];
 
-const assignment = (text: string): Override => {
-  const [, key, value] = /^([\w.]+)=(.+)$/u.exec(text) ?? [];
+const agreeing = (asked: readonly Asked[]): readonly Asked[] => {
+  const byKey = new Map<string, Asked>();
+  for (const override of asked) {
+    const key = override.path.join('.');
+    const before = byKey.get(key);
+    if (before !== undefined)
+      throw new Refusal(EXIT.usage, `error: ${before.by} and ${override.by} both set ${key}; wanted one of them`);
+    byKey.set(key, override);
+  }
+  return asked;
+};
+
+const asFlag = ({ name, path }: Flag, options: QuestionOptions): readonly Asked[] => {
+  const text = options[camelCase(name)];
+  if (typeof text !== 'string') return [];
+  const by = `--${name} ${text}`;
+  return [{ by, path, value: name === 'hf' ? `{hf: ${JSON.stringify(text)}}` : yamlValue(text, by) }];
+};
+
+const assignment = (text: string): Asked => {
+  const by = `--set ${text}`;
+  const [, key, value] = /^(\w+(?:\.\w+)*)=(.+)$/u.exec(text) ?? [];
   if (key === undefined || value === undefined)
-    throw new Refusal(EXIT.usage, `error: --set ${text}: wanted key=value, such as cluster.nic=800Gbps`);
-  return { path: key.split('.'), value: flowValue(value) };
+    throw new Refusal(EXIT.usage, `error: ${by}: wanted key=value, such as cluster.nic=800Gbps`);
+  return { by, path: key.split('.'), value: yamlValue(value, by) };
+};
+
+/** What is no YAML by itself would break the text that it is written into, somewhere its writer never looked. */
+const yamlValue = (text: string, by: string): string => {
+  const value = flowValue(text);
+  if (parseDocument(value).errors.length === 0) return value;
+  throw new Refusal(EXIT.usage, `error: ${by}: the value is not YAML; wanted one such as 8, [1, 2] or {full: 12}`);
 };
 
 /** `1,2,4` is a list, `full:12` a mapping, YAML stays as it is; what YAML would take for syntax of its own is quoted. */

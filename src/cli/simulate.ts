@@ -8,7 +8,7 @@ import { EXIT, Refusal } from './exit.ts';
 import { simulateFixed } from './fixed-layout.ts';
 import type { Io } from './io.ts';
 import type { QuestionOptions } from './question.ts';
-import { defineQuestion, readQuestion } from './question.ts';
+import { defineQuestion, questionText, readQuestion } from './question.ts';
 
 interface SimulateOptions extends QuestionOptions {
   readonly json?: boolean;
@@ -29,11 +29,11 @@ export const define = (command: Command, io: Io, end: (code: number) => void): v
 };
 
 const simulate = (file: string | undefined, options: SimulateOptions, io: Io): number => {
-  const { scenario, text } = readQuestion(file, { options, verb: 'simulated', io });
   if (options.printScenario === true) {
-    io.stdout.write(text);
+    io.stdout.write(questionText(file, options, io));
     return EXIT.ok;
   }
+  const scenario = readQuestion(file, { options, verb: 'simulated', io });
   const devices = Math.max(...scenario.devices);
   if (options.fidelity === 'message' && devices > RANKS_MAX)
     throw new Refusal(

@@ -12,6 +12,8 @@ import { packageFile } from './package-folder.ts';
 import { complain } from './question.ts';
 import { wholeNumber } from './whole-number.ts';
 
+const ROWS_BYTES_MAX = 2 ** 27;
+
 interface ValidateOptions {
   readonly json?: boolean;
   readonly worst?: number;
@@ -27,7 +29,7 @@ export const define = (command: Command, io: Io, end: (code: number) => void): v
 
 const validateRows = (given: string | undefined, { json, worst }: ValidateOptions, io: Io): number => {
   const file = given ?? packageFile('scenarios/validation/rows.jsonl');
-  const answer = validate(readInput(file, io), file, shippedClusters(io));
+  const answer = validate(readInput(file, io, ROWS_BYTES_MAX), file, shippedClusters(io));
   if (answer.kind === 'complaints') throw complain(answer.complaints, { name: file, verb: 'validated' });
   io.stdout.write(
     json === true

@@ -28,8 +28,9 @@ export const RECOMPUTES: readonly Recompute[] = [
   { kind: 'full', layers: 'all' },
 ];
 
-const divisors = (count: number): readonly number[] =>
-  Array.from({ length: count }, (_, index) => index + 1).filter((candidate) => count % candidate === 0);
+/** The divisors of `count` up to `most`. */
+const divisors = (count: number, most: number): readonly number[] =>
+  Array.from({ length: Math.min(count, most) }, (_, index) => index + 1).filter((candidate) => count % candidate === 0);
 const given = <T>(axis: Axis<T>, free: () => readonly T[]): readonly T[] => axis ?? free();
 
 /**
@@ -37,10 +38,9 @@ const given = <T>(axis: Axis<T>, free: () => readonly T[]): readonly T[] => axis
  * and more than 64 model chunks or sequences a microbatch are left to be asked for.
  */
 const WIDEST = 64;
-const upTo = (values: readonly number[], most: number): readonly number[] => values.filter((value) => value <= most);
 
 const tensorDegrees = ({ model, cluster }: Scenario, devices: number): readonly number[] =>
-  upTo(divisors(model.kvHeads), 2 * cluster.scaleUpDomain).filter((tp) => devices % tp === 0);
+  divisors(model.kvHeads, 2 * cluster.scaleUpDomain).filter((tp) => devices % tp === 0);
 
 /** Chunks into which the layers split, embedding and head counted or not. */
 const chunkings = (layers: number, most: number): readonly number[] =>
@@ -69,7 +69,7 @@ function* schedules(scenario: Scenario, grid: Pick<Layout, 'tp' | 'pp' | 'dp'>):
   const { layout: space, model, workload } = scenario;
   const { tp, pp, dp } = grid;
   const share = Math.floor(workload.globalBatch / dp);
-  const microbatches = given(space.microbatch, () => upTo(divisors(share), WIDEST));
+  const microbatches = given(space.microbatch, () => divisors(share, WIDEST));
   const chunks = given(space.vp, () =>
     pp === 1 ? [1] : chunkings(model.layers, WIDEST * pp).flatMap((n) => (n % pp === 0 ? [n / pp] : [])),
   );

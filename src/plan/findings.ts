@@ -43,6 +43,8 @@ export interface Findings {
 /** Sketches are cheap, so many go into a batch; simulations begin with few, for the first results prune the rest. */
 const SKETCHES = 4096;
 const FIRST_BATCH = 8;
+/** Where any layout will do, the first few by their sketch are likely to. */
+const ANY_BATCH = 2;
 const LARGEST_BATCH = 64;
 
 /** A search under way: every layout moves from `open` to where its verdict belongs. */
@@ -89,7 +91,8 @@ class Hunt {
 
   /** Simulates the layouts in order until none is left that could be worth it. */
   async simulate(enough: 'all' | 'any'): Promise<void> {
-    for (let size = FIRST_BATCH; this.#open.length > 0; size = Math.min(2 * size, LARGEST_BATCH)) {
+    const first = enough === 'all' ? FIRST_BATCH : ANY_BATCH;
+    for (let size = first; this.#open.length > 0; size = Math.min(2 * size, LARGEST_BATCH)) {
       if (this.#options.isInterrupted() || this.#areRestTooSlow()) break;
       const batch = this.#open.splice(0, size).map(({ point }) => point);
       for (const { point, verdict, evaluation } of await this.#look('simulate', batch))

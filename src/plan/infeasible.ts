@@ -1,7 +1,4 @@
 /** Nothing fits: which constraint binds, by how much and where, and three changes after which something does. */
-import { DTYPE_BYTES } from '../kernels/dtype.ts';
-import { FORMATS } from '../model/precision.ts';
-import { parameterCount } from '../scenario/parameters.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { bound } from '../sim/bound.ts';
 import type { ProfileCache } from '../sim/profile.ts';
@@ -13,7 +10,7 @@ import type { Findings, SearchOptions } from './findings.ts';
 import { findingsOf } from './findings.ts';
 import { candidateOf } from './outlook.ts';
 import type { Candidate, Fix, Infeasible, Outlook, SearchCounts } from './plan.ts';
-import { remedies } from './remedies.ts';
+import { holdsStates, remedies } from './remedies.ts';
 import { shortLayout } from './short-layout.ts';
 import { memoryLimit } from './task.ts';
 
@@ -104,14 +101,4 @@ const isWithin = (few: Fix['edits'], many: Fix['edits']): boolean => {
 const firstFit = async (scenario: Scenario, options: SearchOptions): Promise<Candidate | null> => {
   const { candidates } = await findingsOf(scenario, { ...options, onProgress: () => undefined }, 'any');
   return candidates[0] ?? null;
-};
-
-/** False when all cards together cannot hold each parameter's weight, gradient and optimizer state once. */
-const holdsStates = (scenario: Scenario): boolean => {
-  const bytesEach = scenario.precision.map((name) => {
-    const { weight, gradient, optimizerBytes, copyBytes } = FORMATS[name];
-    return DTYPE_BYTES[weight] + DTYPE_BYTES[gradient] + optimizerBytes + copyBytes;
-  });
-  const least = parameterCount(scenario.model) * Math.min(...bytesEach);
-  return least <= memoryLimit(scenario) * Math.max(...scenario.devices);
 };

@@ -1,8 +1,11 @@
 /** Changes to a scenario that may make it feasible, the smallest first. */
+import { DTYPE_BYTES } from '../kernels/dtype.ts';
 import { FORMATS } from '../model/precision.ts';
 import type { Cluster } from '../scenario/cluster.ts';
+import { parameterCount } from '../scenario/parameters.ts';
 import type { Axis, LayoutSpace, Scenario } from '../scenario/scenario.ts';
 import { LAYOUT_AXES } from './edits.ts';
+import { memoryLimit } from './task.ts';
 
 export interface Remedy {
   /** Of several remedies of a kind the first that helps is enough. */
@@ -20,7 +23,7 @@ export function* remedies(scenario: Scenario, alternatives: readonly Cluster[]):
   for (const asked of both) for (const cluster of better) yield { kind: 'card', scenario: { ...asked, cluster } };
   for (const asked of both) yield* otherBatches(asked);
   for (const asked of both) yield* shorterSequences(asked);
-  for (const cluster of better) yield* moreDevices({ ...(free ?? scenario), cluster }, `devices of ${cluster.name}`);
+  for (const cluster of better) yield* onCluster({ ...(free ?? scenario), cluster });
 }
 
 const isFixed = (axis: Axis<unknown>): boolean => axis !== null;
@@ -51,19 +54,41 @@ function* otherLayouts(scenario: Scenario): Generator<Remedy> {
   if (free !== null) yield { kind: 'layout', scenario: free };
 }
 
-/** As many devices or more, doubling; a fixed data axis grows with them. */
-const DOUBLINGS = 12;
+/** Another card, as many of it or more. */
+function* onCluster(scenario: Scenario): Generator<Remedy> {
+  const kind = `cluster ${scenario.cluster.name}`;
+  yield { kind, scenario };
+  yield* moreDevices(scenario, kind);
+}
+
+/** False when all cards together cannot hold each parameter's weight, gradient and optimizer state once. */
+export const holdsStates = (scenario: Scenario): boolean => {
+  const bytesEach = scenario.precision.map((name) => {
+    const { weight, gradient, optimizerBytes, copyBytes } = FORMATS[name];
+    return DTYPE_BYTES[weight] + DTYPE_BYTES[gradient] + optimizerBytes + copyBytes;
+  });
+  const least = parameterCount(scenario.model) * Math.min(...bytesEach);
+  return least <= memoryLimit(scenario) * Math.max(...scenario.devices);
+};
+
+/** The least doublings of the devices that hold the states, and a few more; a fixed data axis grows with them. */
+const DOUBLINGS = 4;
 function* moreDevices(scenario: Scenario, kind: string): Generator<Remedy> {
   const { devices, layout } = scenario;
-  for (let factor = 2; factor <= 2 ** DOUBLINGS; factor *= 2) {
+  const least = Math.max(...devices);
+  const grown = (factor: number): Scenario => {
     const dp = layout.dp?.map((size) => size * factor) ?? null;
-    yield { kind, scenario: { ...scenario, devices: [Math.max(...devices) * factor], layout: { ...layout, dp } } };
-  }
+    return { ...scenario, devices: [least * factor], layout: { ...layout, dp } };
+  };
+  let factor = 2;
+  while (least * factor < DEVICES_MAX && !holdsStates(grown(factor))) factor *= 2;
+  for (let tries = 0; tries < DOUBLINGS; tries++, factor *= 2) yield { kind, scenario: grown(factor) };
 }
+const DEVICES_MAX = 2 ** 17;
 
 /**
  * The clusters whose cards have more memory and are no slower in every format asked about: nodes of the same make-up
- * first, then the least memory.
+ * first, then the least memory; of clusters of one card the first.
  */
 const betterClusters = (
   { cluster: own, precision }: Scenario,
@@ -79,7 +104,10 @@ const betterClusters = (
     Number(devicesPerNode !== own.devicesPerNode) + Number(scaleUpDomain !== own.scaleUpDomain);
   return alternatives
     .filter((cluster) => memory(cluster) > memory(own) && isAsFast(cluster))
-    .toSorted((a, b) => differs(a) - differs(b) || memory(a) - memory(b));
+    .toSorted((a, b) => differs(a) - differs(b) || memory(a) - memory(b))
+    .filter(
+      ({ accelerator }, index, all) => all.findIndex((other) => other.accelerator.name === accelerator.name) === index,
+    );
 };
 
 /** The batches next to the asked one, above and below, that split over more grids: multiples of powers of two. */
@@ -93,9 +121,12 @@ function* otherBatches(scenario: Scenario): Generator<Remedy> {
     }
 }
 
-const SHORTEST = 128;
+/** Halved, and halved again; a much shorter sequence is another question. */
+const SHORTEST_SHARE = 1 / 16;
 function* shorterSequences(scenario: Scenario): Generator<Remedy> {
-  for (let sequence = scenario.workload.sequence / 2; sequence >= SHORTEST; sequence /= 2)
+  for (let share = 1 / 2; share >= SHORTEST_SHARE; share /= 2) {
+    const sequence = scenario.workload.sequence * share;
     if (Number.isInteger(sequence))
       yield { kind: 'sequence', scenario: { ...scenario, workload: { ...scenario.workload, sequence } } };
+  }
 }

@@ -28,7 +28,7 @@ export const timeTable = ({ stages, step }: Evaluation, paint: Paint): readonly 
   const rows = TERMS.map((term, index) => [
     LABELS[term],
     ...columns.flatMap((column) => cellsOf(column, index)),
-  ]).filter((_row, index) => columns.some(({ times }) => (times[index] ?? 0) > 0));
+  ]).filter((_row, index) => columns.some(({ times, shares }) => (times[index] ?? 0) + (shares[index] ?? 0) > 0));
   const last = ['step', ...columns.flatMap(({ times, shares }) => cells(sum(times), sum(shares)))];
   const titles = classes.flatMap((stageClass) => [right(nameOf(stageClass)), right('share')]);
   const [head = '', ...body] = table([left(`time (${scale.unit})`), ...titles], [...rows, last]);

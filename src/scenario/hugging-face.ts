@@ -62,9 +62,9 @@ const architectureOf = (tree: Tree): Name | Complaint => {
 
 /** Only another spelling of a known name is offered: mixtral is no misspelt mistral, nor is llava a llama. */
 const sameLetters = (text: string, isType: boolean): string | null => {
-  const letters = (name: string): string => name.toLowerCase().replaceAll(/[^a-z\d]/gu, '');
   return (isType ? NAMES : Object.keys(CLASSES)).find((name) => letters(name) === letters(text)) ?? null;
 };
+const letters = (name: string): string => name.toLowerCase().replaceAll(/[^a-z\d]/gu, '');
 
 /** Settings that give away what no architecture known here is made of. */
 const TRAITS: Readonly<Record<string, readonly string[]>> = {

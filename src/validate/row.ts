@@ -4,14 +4,15 @@ import { ZERO_STAGES } from '../scenario/job.ts';
 
 /** A field that a row may leave out or set to null: both read as null. */
 const open = <S extends z.ZodType>(schema: S) => schema.nullish().transform((value) => value ?? null);
-const count = z.int().positive();
-const amount = z.number().nonnegative();
+/** Bounds far beyond any run keep a slip in a row from filling the memory. */
+const count = z.int().positive().max(2 ** 24);
+const amount = z.number().nonnegative().max(1e9);
 
 const MODEL = z.looseObject({
   name: open(z.string()),
   params_b: open(amount),
   active_b: open(amount),
-  layers: open(count),
+  layers: open(count.max(1000)),
   hidden: open(count),
   heads: open(count),
   kv_heads: open(count),

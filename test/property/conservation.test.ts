@@ -13,7 +13,7 @@ import { parameterCount } from '../../src/scenario/parameters.ts';
 import { DTYPE_BYTES } from '../../src/kernels/dtype.ts';
 import { rank } from '../../src/units/identity.ts';
 import { positions } from '../worlds/collective-case.ts';
-import { CountingWorld, productsOf } from '../worlds/counting.ts';
+import { countStep, CountingWorld, productsOf } from '../worlds/counting.ts';
 import { anyJob, anyJobOf, legalJobs, nameOf } from '../worlds/job-case.ts';
 
 const NONE: Recompute = { kind: 'none' };
@@ -106,6 +106,8 @@ const serial = ({ model, workload, layout }: Job): { matrix: number; core: numbe
   };
 };
 
+const isBatched = ({ model, layout }: Job): boolean => (model.heads * layout.microbatch) / layout.tp > 1;
+
 const expectConserved = (job: Job): void => {
   const { matrix, core, causal } = serial(job);
   const { again: _, ...counted } = productsOf(job);
@@ -113,7 +115,10 @@ const expectConserved = (job: Job): void => {
   const wanted =
     job.software.attention === 'flash'
       ? { matrix, batched: 0, ...flash }
-      : { matrix, batched: core, flashForward: 0, flashBackward: 0 };
+      : // One head of one sequence is a product alone, and no batch.
+        isBatched(job)
+        ? { matrix, batched: core, flashForward: 0, flashBackward: 0 }
+        : { matrix: matrix + core, batched: 0, flashForward: 0, flashBackward: 0 };
   expect({ job: nameOf(job), ...counted }).toEqual({ job: nameOf(job), ...wanted });
 };
 
@@ -169,6 +174,17 @@ test('every microbatch counts: twice the batch is twice the products', () => {
       const [once, doubled] = [productsOf(job), productsOf(twice)];
       for (const kind of ['matrix', 'batched', 'flashForward', 'flashBackward', 'again'] as const)
         expect(doubled[kind]).toBe(2 * once[kind]);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test('the price of an operation counts the products that its shape has', () => {
+  fc.assert(
+    fc.property(anyJobOf(2), (job) => {
+      const counted = countStep(job).map(({ products: { again: _, ...kinds } }) => add(Object.values(kinds)));
+      expect(add(counted)).toBeGreaterThan(0);
+      expect(countStep(job).map(({ priced }) => priced)).toEqual(counted);
     }),
     { numRuns: 40 },
   );

@@ -95,7 +95,7 @@ test('a line that is not YAML is one complaint, in words for its writer', () => 
   expect(printed(`devices: ${'['.repeat(5000)}${']'.repeat(5000)}`)[0]).toMatch(/nested too deeply to be read$/u);
 });
 
-test('a hundred thousand keys that are not known are all named, without comparing each with each', () => {
+test('ten thousand keys that are not known are all named', () => {
   const keys = Array.from({ length: 10_000 }, (_, index) => `k${index}: 1\n`).join('');
   expect(printed(RIGHT + keys)).toHaveLength(10_000);
 });

@@ -151,7 +151,7 @@ const neighbours: Arbitrary<Neighbour> = fc.record({
   change: fc.constantFrom('tp 8 -> 4, dp 16 -> 32', 'microbatch 1 -> 2', 'schedule 1f1b -> interleaved, vp 1 -> 4'),
   job: jobs,
   verdict: verdicts,
-  reason: fc.lorem({ maxCount: 25 }),
+  reason: fc.lorem({ maxCount: 10 }),
 });
 
 const counts = fc.nat(1_000_000).map((simulated) => ({

@@ -34,7 +34,7 @@ const simulateAll = (scenario: Scenario): readonly Candidate[] => {
 const squeezed = (scenario: Scenario, share: number): { scenario: Scenario; fitting: readonly Candidate[] } => {
   const all = simulateAll(scenario);
   const needs = all.map(({ outlook }) => outlook.memory.peak).toSorted((a, b) => a - b);
-  const limit = needs[Math.min(needs.length - 1, Math.floor(share * needs.length))] ?? 1;
+  const limit = needs[Math.min(needs.length - 1, Math.floor(share * needs.length))]!;
   const small = memoryOf(scenario, Math.ceil((limit + 1) / (1 - scenario.memoryMargin)));
   const fitting = all.filter(({ outlook }) => outlook.memory.peak <= limit);
   return { scenario: small, fitting: fitting.map(({ job, evaluation }) => resized(small, { job, evaluation })) };
@@ -57,7 +57,7 @@ const distinct = (worths: readonly Worth[]): readonly Worth[] =>
   [...new Map(worths.map((worth) => [worth.join(' '), worth])).values()].toSorted(inOrder);
 
 const questions = anyQuestion(500);
-const shares = fc.double({ min: 0, max: 1.2, noNaN: true });
+const shares = fc.double({ min: 0.05, max: 1.2, noNaN: true });
 const verdicts = ({ byRule, byMemory, byBound, simulated }: SearchCounts): number =>
   byRule + byMemory + byBound + simulated;
 
@@ -72,7 +72,6 @@ describe('a search', () => {
     await fc.assert(
       fc.asyncProperty(questions, shares, async (question, share) => {
         const { scenario, fitting } = squeezed(question, share);
-        fc.pre(fitting.length > 0);
         const plan = await planned(scenario);
         const worths = fitting.map(worthOf).toSorted(inOrder);
         const [best] = worths;

@@ -1,6 +1,6 @@
 /**
- * A world that only counts: what each rank multiplies, holds and sends, without time. It prices nothing through `src/`:
- * FLOPs come from the shapes of the operations, bytes from the sizes of blocks and tensors.
+ * A world that only counts: what each rank multiplies, holds and sends, without time. FLOPs come from the shapes of the
+ * operations and bytes from the sizes of blocks and tensors; what `src/` would say of them is kept apart.
  */
 import { cast } from '../../src/actors/cast.ts';
 import type { AnswerTo, Collective, Compute, EffectOf, Kind, Program, Receive } from '../../src/effects/effect.ts';
@@ -11,6 +11,7 @@ import { AXES } from '../../src/effects/group.ts';
 import type { Purpose } from '../../src/effects/tensor.ts';
 import { elementsOf, PURPOSES, sizeOf } from '../../src/effects/tensor.ts';
 import type { Op } from '../../src/kernels/op.ts';
+import { costOf } from '../../src/kernels/op.ts';
 import { DTYPE_BYTES } from '../../src/kernels/dtype.ts';
 import type { Job } from '../../src/scenario/job.ts';
 import type { BlockId, Rank } from '../../src/units/identity.ts';
@@ -29,6 +30,8 @@ export interface Products {
 /** What one rank did. */
 export interface Tally {
   readonly products: Products;
+  /** FLOPs of the same operations as `src/` prices them. */
+  priced: number;
   /** Bytes now held, and the blocks that hold them. */
   readonly held: Record<Purpose, number>;
   readonly live: Map<BlockId, Purpose>;
@@ -46,6 +49,7 @@ const record = <K extends string>(keys: readonly K[]): Record<K, number> =>
 const total = (held: Tally['held']): number => PURPOSES.reduce((sum, purpose) => sum + held[purpose], 0);
 const tally = (): Tally => ({
   products: { matrix: 0, batched: 0, flashForward: 0, flashBackward: 0, again: 0 },
+  priced: 0,
   held: record(PURPOSES),
   live: new Map(),
   peak: 0,
@@ -137,9 +141,10 @@ export class CountingWorld implements World<Within> {
   }
 
   #compute({ rank: self, state }: Strand<Within>, { op }: Compute): void {
-    const { products } = this.tallyOf(self);
-    const count = countProducts(products, op);
-    if (state.isAgain) products.again += count;
+    const tally = this.tallyOf(self);
+    const count = countProducts(tally.products, op);
+    if (count > 0) tally.priced += costOf(op).flops;
+    if (state.isAgain) tally.products.again += count;
   }
 
   #collective(self: Rank, { operation, group, whole, shard }: Collective): void {
