@@ -1,5 +1,5 @@
 /** The planner's answer for a terminal, in about sixty lines of a hundred columns. */
-import type { Candidate, Infeasible, Plan, Unfinished } from '../plan/plan.ts';
+import type { Candidate, Infeasible, Neighbour, Plan, Unfinished, Verdict } from '../plan/plan.ts';
 import type { BandsFile } from '../validate/bands.ts';
 import { figuresOf, figureTable, legend } from './figures.ts';
 import { memoryTable, peaksByStage } from './memory-table.ts';
@@ -19,7 +19,7 @@ export interface PlanTextOptions {
   /** List every figure behind the prediction with its source. */
   readonly sources: boolean;
 }
-const NEIGHBOURS_MAX = 4;
+const NEIGHBOURS_MAX = 8;
 
 export const planText = (plan: Plan, { bands, paint, top, sources }: PlanTextOptions): string => {
   const { scenario, winner } = plan;
@@ -32,9 +32,17 @@ export const planText = (plan: Plan, { bands, paint, top, sources }: PlanTextOpt
     // A front of the winner alone says no more than the strip above.
     plan.front.length > 1 ? paretoFront(plan.front, paint) : [],
     others.length > 0 ? runnersUp(winner, others, paint) : [],
-    plan.neighbours.length > 0 ? neighbours(plan.neighbours.slice(0, NEIGHBOURS_MAX), paint) : [],
+    plan.neighbours.length > 0 ? neighbours(nearest(plan.neighbours).slice(0, NEIGHBOURS_MAX), paint) : [],
     [...countsLine(plan.counts), ...footer(winner, sources, paint)],
   ]);
+};
+
+/** Those that lost by their time, the closest first; then those that do not fit, and those that no engine would start. */
+const nearest = (neighbours: readonly Neighbour[]): readonly Neighbour[] => {
+  const order: readonly Verdict['kind'][] = ['simulated', 'bound', 'memory', 'rule'];
+  const place = ({ verdict }: Neighbour): number => order.indexOf(verdict.kind);
+  const step = ({ verdict }: Neighbour): number => (verdict.kind === 'simulated' ? verdict.step : 0);
+  return neighbours.toSorted((a, b) => place(a) - place(b) || step(a) - step(b));
 };
 
 export interface SimulationTextOptions {
