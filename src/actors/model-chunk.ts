@@ -1,7 +1,8 @@
 /** A model chunk on its rank: its units with their weights and gradients, and the runs of units that move as one. */
 import { allocate, section } from '../effects/ask.ts';
 import type { Program } from '../effects/effect.ts';
-import type { Purpose, Tensor } from '../effects/tensor.ts';
+import type { Tensor } from '../effects/tensor.ts';
+import type { Purpose } from '../memory/purpose.ts';
 import { segmentLengthMax } from '../effects/tensor.ts';
 import type { Dtype } from '../kernels/dtype.ts';
 import { DTYPE_BYTES } from '../kernels/dtype.ts';

@@ -1,6 +1,7 @@
 /** One slot of a stage's list: a microbatch goes forward or backward through a model chunk, between two messages. */
 import { allocate, release, section } from '../effects/ask.ts';
-import type { Moment, Program, Task } from '../effects/effect.ts';
+import type { Program, Task } from '../effects/effect.ts';
+import type { Moment } from '../memory/moment.ts';
 import { join } from '../effects/program.ts';
 import type { Block, Tensor } from '../effects/tensor.ts';
 import { part } from '../effects/tensor.ts';

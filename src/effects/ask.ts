@@ -24,7 +24,8 @@ import type {
   Store,
 } from './effect.ts';
 import { ask } from './program.ts';
-import type { Block, Purpose, Tensor } from './tensor.ts';
+import type { Block, Tensor } from './tensor.ts';
+import type { Purpose } from '../memory/purpose.ts';
 
 export const compute = (op: Op, inputs: readonly Tensor[], outputs: readonly Tensor[]): Program<void> =>
   ask<Compute>({ kind: 'compute', op, inputs, outputs });

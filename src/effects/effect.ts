@@ -3,10 +3,12 @@
  * `sim/` answers with virtual time, `exec/` with real work; the actor cannot tell which.
  */
 import type { Op } from '../kernels/op.ts';
+import type { Moment } from '../memory/moment.ts';
+import type { Purpose } from '../memory/purpose.ts';
 import type { Rank } from '../units/identity.ts';
 import type { Bytes, Instant, Seconds } from '../units/quantity.ts';
 import type { Axis, Group } from './group.ts';
-import type { Block, Purpose, Tensor } from './tensor.ts';
+import type { Block, Tensor } from './tensor.ts';
 
 /** Ties an effect to the type of its answer. The field is never set: it exists for the compiler only. */
 interface Ask<Answer> {
@@ -106,12 +108,6 @@ export interface Collective extends Ask<void> {
   readonly whole: Tensor;
   /** For all-reduce the same tensor as `whole`. */
   readonly shard: Tensor;
-}
-/** A slot of a pipeline schedule. */
-export interface Moment {
-  readonly pass: 'forward' | 'backward';
-  readonly microbatch: number;
-  readonly chunk: number;
 }
 /**
  * A piece of program that costs the same whenever its key is the same: a world may run it once, remember its profile

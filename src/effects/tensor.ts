@@ -1,23 +1,10 @@
 /** What programs compute on and send: a shape, a number format and a place in memory. Only `exec/` gives the place values. */
 import type { Dtype } from '../kernels/dtype.ts';
 import { DTYPE_BYTES } from '../kernels/dtype.ts';
+import type { Purpose } from '../memory/purpose.ts';
 import type { BlockId } from '../units/identity.ts';
 import type { Bytes } from '../units/quantity.ts';
 import { bytes } from '../units/quantity.ts';
-
-/** What a block is for: the rows of the memory table. */
-export const PURPOSES = [
-  'weights',
-  'gradients',
-  'optimizer',
-  'activations',
-  'workspace',
-  'communication',
-  'input',
-  'framework',
-  'allocator',
-] as const;
-export type Purpose = (typeof PURPOSES)[number];
 
 /** A run of bytes that was allocated as one. `values` is null wherever nothing is computed. */
 export interface Block {

@@ -1,7 +1,7 @@
 /** A candidate as JSON: one schema, which also writes the JSON Schema we ship, and the function that fills it. */
 import { z } from 'zod';
 import { AXES } from '../effects/group.ts';
-import { PURPOSES } from '../effects/tensor.ts';
+import { PURPOSES } from '../memory/purpose.ts';
 import type { Candidate, Outlook } from '../plan/plan.ts';
 import { PROVENANCES } from '../scenario/cluster.ts';
 import type { Job, Recompute } from '../scenario/job.ts';

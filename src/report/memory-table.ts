@@ -1,6 +1,6 @@
 /** What fills the card of the worst stage at its worst moment; the printed rows add up to the printed peak. */
-import type { Purpose } from '../effects/tensor.ts';
-import { PURPOSES } from '../effects/tensor.ts';
+import type { Purpose } from '../memory/purpose.ts';
+import { PURPOSES } from '../memory/purpose.ts';
 import type { Candidate } from '../plan/plan.ts';
 import type { StageReport } from '../sim/evaluation.ts';
 import { formatPercent, roundToSum, toGibibytes } from '../units/format.ts';

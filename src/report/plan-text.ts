@@ -41,9 +41,9 @@ export const planText = (plan: Plan, { bands, paint, top, sources }: PlanTextOpt
 const nearest = (neighbours: readonly Neighbour[]): readonly Neighbour[] => {
   const order: readonly Verdict['kind'][] = ['simulated', 'bound', 'memory', 'rule'];
   const place = ({ verdict }: Neighbour): number => order.indexOf(verdict.kind);
-  const step = ({ verdict }: Neighbour): number => (verdict.kind === 'simulated' ? verdict.step : 0);
-  return neighbours.toSorted((a, b) => place(a) - place(b) || step(a) - step(b));
+  return neighbours.toSorted((a, b) => place(a) - place(b) || stepOf(a) - stepOf(b));
 };
+const stepOf = ({ verdict }: Neighbour): number => (verdict.kind === 'simulated' ? verdict.step : 0);
 
 export interface SimulationTextOptions {
   readonly title: string;

@@ -9,13 +9,13 @@ import { microbatchesToPeak, scheduleOf } from '../actors/schedules/schedule.ts'
 import { chunkOf, microbatchOf, passOf } from '../actors/schedules/slot.ts';
 import { groupShape } from '../collectives/group-shape.ts';
 import { pointToPointTime } from '../collectives/point-to-point.ts';
-import type { Moment } from '../effects/effect.ts';
+import type { Moment } from '../memory/moment.ts';
 import type { Job } from '../scenario/job.ts';
 import type { Instant } from '../units/quantity.ts';
 import { between, instant, instantZero, later, seconds } from '../units/quantity.ts';
 import type { Evaluation } from './evaluation.ts';
 import { representatives } from './folded.ts';
-import { Ledger } from './ledger.ts';
+import { Ledger } from '../memory/ledger.ts';
 import type { Machine } from './machine.ts';
 import { machineOf } from './machine.ts';
 import { Meter } from './meter.ts';

@@ -1,5 +1,5 @@
 /** What a rung says of a job: its step time term by term and its memory block by block, stage by stage. */
-import type { Purpose } from '../effects/tensor.ts';
+import type { Purpose } from '../memory/purpose.ts';
 import type { Axis } from '../effects/group.ts';
 import type { Bytes, Flops, Seconds } from '../units/quantity.ts';
 

@@ -17,7 +17,7 @@ import { blockId } from '../units/identity.ts';
 import type { Instant, Seconds } from '../units/quantity.ts';
 import { instant, instantZero, latest, later, plus, transferTime } from '../units/quantity.ts';
 import type { Term } from './evaluation.ts';
-import { Ledger } from './ledger.ts';
+import { Ledger } from '../memory/ledger.ts';
 import { Mailbox } from './mailbox.ts';
 import type { Machine } from './machine.ts';
 import { Meter } from './meter.ts';

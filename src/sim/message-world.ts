@@ -17,7 +17,7 @@ import { instantZero, latest, later, plus, times, transferTime } from '../units/
 import { Agenda } from './agenda.ts';
 import { Draws } from './draws.ts';
 import type { Term } from './evaluation.ts';
-import { LedgerTape } from './ledger-tape.ts';
+import { LedgerTape } from '../memory/ledger-tape.ts';
 import { Lifecycles } from './lifecycles.ts';
 import type { Machine } from './machine.ts';
 import { Mailbox } from './mailbox.ts';

@@ -16,7 +16,7 @@ import type { Machine } from './machine.ts';
  * with tiles = batch ceil(m / rows) ceil(n / columns) and waves = ceil(tiles / P) on P multiprocessors: the area of
  * partial tiles is lost, so is the rest of the last wave, and so is the time to fill and drain a tile.
  */
-export const matmulShare = ({ m, n, k, batch }: Matmul, multiprocessors: number): number => {
+const matmulShare = ({ m, n, k, batch }: Matmul, multiprocessors: number): number => {
   let best = 0;
   for (const { rows, columns, share } of TILES) {
     const tiles = batch * Math.ceil(m / rows) * Math.ceil(n / columns);

@@ -1,6 +1,6 @@
 /** What a section of program costs, recorded once and replayed wherever its key comes up again. */
 import type { Job } from '../scenario/job.ts';
-import type { MemoryDelta } from './ledger.ts';
+import type { MemoryDelta } from '../memory/ledger.ts';
 import type { Meter } from './meter.ts';
 
 export interface Profile {

@@ -1,10 +1,10 @@
 /** From what was counted on one rank of each stage to the report of the whole job. */
 import type { DeviceContext } from '../actors/device-context.ts';
-import type { Moment } from '../effects/effect.ts';
+import type { Moment } from '../memory/moment.ts';
 import type { Axis } from '../effects/group.ts';
 import { AXES } from '../effects/group.ts';
-import type { Purpose } from '../effects/tensor.ts';
-import { PURPOSES } from '../effects/tensor.ts';
+import type { Purpose } from '../memory/purpose.ts';
+import { PURPOSES } from '../memory/purpose.ts';
 import { unitsOf } from '../model/stages.ts';
 import { elementsOfAll } from '../model/unit.ts';
 import type { Job, Software } from '../scenario/job.ts';
@@ -13,7 +13,7 @@ import { totalRecord } from '../units/total-record.ts';
 import { between, bytes, flops, instantZero, seconds } from '../units/quantity.ts';
 import type { Evaluation, Fidelity, MemoryPeak, StageReport, Term, Terms } from './evaluation.ts';
 import { TERMS } from './evaluation.ts';
-import type { MemoryDelta } from './ledger.ts';
+import type { MemoryDelta } from '../memory/ledger.ts';
 import type { Meter } from './meter.ts';
 
 /** What a rung counted on one rank of a stage. */

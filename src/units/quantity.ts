@@ -51,7 +51,6 @@ export const larger = <U extends string>(a: Quantity<U>, b: Quantity<NoInfer<U>>
 
 export const zeroSeconds = 0 as Seconds;
 export const zeroBytes = 0 as Bytes;
-export const zeroFlops = 0 as Flops;
 
 export const instantZero = 0 as Instant;
 /** The instant `nanoseconds` after the start; a part of a nanosecond is rounded. */

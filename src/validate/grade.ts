@@ -1,5 +1,5 @@
 /** One row against its prediction: an entry for each metric that the row measured. */
-import type { Purpose } from '../effects/tensor.ts';
+import type { Purpose } from '../memory/purpose.ts';
 import type { Cluster } from '../scenario/cluster.ts';
 import type { Job } from '../scenario/job.ts';
 import type { Evaluation, Term } from '../sim/evaluation.ts';

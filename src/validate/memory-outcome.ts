@@ -1,6 +1,6 @@
 /** What a row says of the memory of its fullest card, and which of our purposes that counts. */
-import type { Purpose } from '../effects/tensor.ts';
-import { PURPOSES } from '../effects/tensor.ts';
+import type { Purpose } from '../memory/purpose.ts';
+import { PURPOSES } from '../memory/purpose.ts';
 import type { Job } from '../scenario/job.ts';
 import type { Filled } from './filled.ts';
 import { assume } from './filled.ts';

@@ -3,6 +3,7 @@
  * commit whose message says why the new one is truer: `UPDATE_GOLDEN=1 npx vitest run test/golden` writes them anew.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { env } from 'node:process';
 import { describe, expect, it } from 'vitest';
 import { main } from '../../src/cli/command-line.ts';
 import { libraryFor } from '../../src/cli/files.ts';
@@ -55,7 +56,7 @@ describe('what was looked at stays as it was', () => {
   it.each(Object.entries(GOLDENS))('%s', async (name, make) => {
     const file = new URL(name, import.meta.url);
     const text = await make();
-    if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(file, text);
+    if (env['UPDATE_GOLDEN'] === '1') writeFileSync(file, text);
     expect(text).toBe(readFileSync(file, 'utf8'));
   });
 });

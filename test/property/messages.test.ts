@@ -52,6 +52,26 @@ test('every message is received once, whole, in its order on the channel, and no
   );
 });
 
+test('messages along an axis change that coordinate of the rank grid and no other', () => {
+  for (const devices of [2, 4, 8])
+    for (const job of legalJobs(devices, { model: { tied: true, layers: 4 }, workload: { globalBatch: devices } })) {
+      const { tp, dp } = job.layout;
+      const placeOf = (rank: number) => ({
+        tp: rank % tp,
+        dp: Math.floor(rank / tp) % dp,
+        pp: Math.floor(rank / tp / dp),
+      });
+      const moved = new Set<string>();
+      for (const { axis, from, to } of entriesOf(message(job).trace, 'message')) {
+        if (axis === 'control') continue;
+        const [start, end] = [placeOf(from), placeOf(to)];
+        const changed = (['tp', 'dp', 'pp'] as const).filter((each) => start[each] !== end[each]);
+        moved.add(`${axis} changes ${changed.join(' ')}`);
+      }
+      for (const one of moved) expect(['tp changes tp', 'dp changes dp', 'pp changes pp'], nameOf(job)).toContain(one);
+    }
+});
+
 test('a message takes at least its push and its latency, and no link of a rank pushes two at once', () => {
   fc.assert(
     fc.property(anyJob, (job) => {

@@ -1,7 +1,7 @@
 /** Plans of every shape, drawn at random but whole: terms add up to the step, blocks to the peak. */
 import fc from 'fast-check';
 import type { Arbitrary } from 'fast-check';
-import { PURPOSES } from '../../src/effects/tensor.ts';
+import { PURPOSES } from '../../src/memory/purpose.ts';
 import type { Candidate, Infeasible, Neighbour, Plan, Verdict } from '../../src/plan/plan.ts';
 import { keyed } from '../../src/report/json.ts';
 import type { Job } from '../../src/scenario/job.ts';

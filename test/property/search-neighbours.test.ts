@@ -59,7 +59,12 @@ const verdictOf = ({ job }: Neighbour, plan: Plan): Neighbour['verdict'] => {
 describe('a neighbour', () => {
   test('is one change away from the winner, and no two are the same', async () => {
     await withPlan(({ winner, neighbours }) => {
-      for (const { job, change } of neighbours) expect(changesOf(winner.job, job), change).toHaveLength(1);
+      for (const { job, change } of neighbours) {
+        const { tp, pp, dp } = job.layout;
+        expect(changesOf(winner.job, job), change).toHaveLength(1);
+        // The data ranks take up the slack, should that leave a part of one.
+        expect(tp * pp * dp, change).toBe(job.devices);
+      }
       expect(new Set(neighbours.map(({ job }) => JSON.stringify(job))).size).toBe(neighbours.length);
       for (const { job } of neighbours)
         expect({ ...job, layout: 0, recompute: 0 }).toEqual({ ...winner.job, layout: 0, recompute: 0 });

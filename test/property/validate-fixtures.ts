@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Axis } from '../../src/effects/group.ts';
 import { AXES } from '../../src/effects/group.ts';
-import type { Purpose } from '../../src/effects/tensor.ts';
-import { PURPOSES } from '../../src/effects/tensor.ts';
+import type { Purpose } from '../../src/memory/purpose.ts';
+import { PURPOSES } from '../../src/memory/purpose.ts';
 import type { Cluster, Figure } from '../../src/scenario/cluster.ts';
 import { parseCluster } from '../../src/scenario/entries.ts';
 import type { Job } from '../../src/scenario/job.ts';

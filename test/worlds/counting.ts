@@ -8,8 +8,9 @@ import type { Handlers, World } from '../../src/effects/program.ts';
 import { blocked, Descend, Strand } from '../../src/effects/program.ts';
 import type { Axis } from '../../src/effects/group.ts';
 import { AXES } from '../../src/effects/group.ts';
-import type { Purpose } from '../../src/effects/tensor.ts';
-import { elementsOf, PURPOSES, sizeOf } from '../../src/effects/tensor.ts';
+import type { Purpose } from '../../src/memory/purpose.ts';
+import { elementsOf, sizeOf } from '../../src/effects/tensor.ts';
+import { PURPOSES } from '../../src/memory/purpose.ts';
 import type { Op } from '../../src/kernels/op.ts';
 import { costOf } from '../../src/kernels/op.ts';
 import { DTYPE_BYTES } from '../../src/kernels/dtype.ts';
@@ -90,6 +91,7 @@ export class CountingWorld implements World<Within> {
       compute: (strand, effect) => this.#compute(strand, effect),
       send: ({ rank: from }, { to, axis, tag, tensor }) => {
         this.tallyOf(from).sent[axis] += sizeOf(tensor);
+        if (axis === 'control') return;
         const channel = `${from} ${to} ${tag}`;
         this.#mail.set(channel, [...(this.#mail.get(channel) ?? []), sizeOf(tensor)]);
         this.#readers.get(channel)?.();
@@ -138,6 +140,8 @@ export class CountingWorld implements World<Within> {
     for (const strand of strands) strand.resume(undefined);
     const stuck = strands.filter(({ outcome }) => outcome === null).map((strand) => strand.rank);
     if (stuck.length > 0) throw new Error(`ranks ${stuck.join(', ')} wait for ever`);
+    const lost = [...this.#mail].filter(([, queue]) => queue.length > 0).map(([channel]) => channel);
+    if (lost.length > 0) throw new Error(`nobody received what was sent on ${lost.join(', ')}`);
   }
 
   #compute({ rank: self, state }: Strand<Within>, { op }: Compute): void {

@@ -19,7 +19,7 @@ export interface FlashAttention {
 /**
  * Pairs of a query and a key at or before it: the causal half of s x s with its diagonal.
  */
-export const causalPairs = (sequence: number): number => (sequence * (sequence + 1)) / 2;
+const causalPairs = (sequence: number): number => (sequence * (sequence + 1)) / 2;
 
 /**
  * Forward: two products (q k, p v), 4 d FLOPs a pair of positions and head. Backward: five (q k again, then the

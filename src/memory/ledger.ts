@@ -1,7 +1,7 @@
 /** Keeps the books of a rank's memory: how much is allocated for what, and the most there ever was. */
-import type { Purpose } from '../effects/tensor.ts';
-import { PURPOSES } from '../effects/tensor.ts';
-import type { Moment } from '../effects/effect.ts';
+import type { Purpose } from './purpose.ts';
+import { PURPOSES } from './purpose.ts';
+import type { Moment } from './moment.ts';
 import { totalRecord } from '../units/total-record.ts';
 
 /** What a piece of program did to memory: what it left behind, and its peak above where it began. */

@@ -1,6 +1,6 @@
 /** A strand's memory effects in the order of its program, to be settled once every strand has ended. */
-import type { Moment } from '../effects/effect.ts';
-import type { Purpose } from '../effects/tensor.ts';
+import type { Moment } from './moment.ts';
+import type { Purpose } from './purpose.ts';
 import { Ledger } from './ledger.ts';
 
 type Entry =
