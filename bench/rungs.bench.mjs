@@ -9,7 +9,10 @@ import { sketch } from '../dist/sim/sketch.js';
 
 const folder = fileURLToPath(new URL('..', import.meta.url));
 const file = 'scenarios/runs/gpt3-175b-on-1024-a100.yaml';
-const { scenario } = parseScenario({ file, text: readFileSync(`${folder}${file}`, 'utf8') }, libraryFor(file, { folder }));
+const { scenario } = parseScenario(
+  { file, text: readFileSync(`${folder}${file}`, 'utf8') },
+  libraryFor(file, { folder }),
+);
 
 const base = { tp: 8, pp: 16, vp: 1, dp: 8, microbatch: 1, schedule: '1f1b', zero: 1, sequenceParallel: true };
 const job = (layout) => ({ ...scenario, devices: 1024, precision: 'bf16', recompute: { kind: 'none' }, layout });

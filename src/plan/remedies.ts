@@ -86,6 +86,8 @@ function* moreDevices(scenario: Scenario, kind: string): Generator<Remedy> {
 }
 const DEVICES_MAX = 2 ** 17;
 
+const memory = ({ accelerator }: Cluster): number => accelerator.memory.value;
+
 /**
  * The clusters whose cards have more memory and are no slower in every format asked about: nodes of the same make-up
  * first, then the least memory; of clusters of one card the first.
@@ -94,7 +96,6 @@ const betterClusters = (
   { cluster: own, precision }: Scenario,
   alternatives: readonly Cluster[],
 ): readonly Cluster[] => {
-  const memory = ({ accelerator }: Cluster): number => accelerator.memory.value;
   const isAsFast = ({ accelerator }: Cluster): boolean =>
     precision.every((name) => {
       const { peak } = FORMATS[name];

@@ -99,6 +99,7 @@ const peakOf = ({ context, alone }: Timed): Pick<StageCount, 'memory' | 'moment'
     ledger.enter(moment);
     ledger.replay((moment.microbatch === 0 ? passes.first : isLast && !isCut ? passes.last : passes.middle).memory);
   }
+  for (const { memory } of alone.settled) ledger.replay(memory);
   ledger.replay(alone.tail.memory);
   return { memory: ledger.delta, moment: ledger.peakMoment };
 };

@@ -13,7 +13,7 @@ import { elementsOfAll, parametersOf } from '../model/unit.ts';
 import type { Job } from '../scenario/job.ts';
 import { microbatchesOf } from '../scenario/job.ts';
 import { rank, stage as stageOf } from '../units/identity.ts';
-import type { Stage } from '../units/identity.ts';
+import type { Rank, Stage } from '../units/identity.ts';
 import type { Bytes, Seconds } from '../units/quantity.ts';
 import { bytes, seconds, sum } from '../units/quantity.ts';
 import { machineOf } from './machine.ts';
@@ -33,12 +33,23 @@ interface LayerProfiles {
   readonly backward: Profile;
 }
 
-/**
- * The profiles of the job's cheapest layer under its circumstances, whatever other jobs left in the cache; a short stage
- * is run alone to make them if none has been.
- */
-const layerProfiles = (job: Job, cache: ProfileCache): LayerProfiles => {
-  const context: DeviceContext = deviceContext(job, rank(0));
+/** The profiles of a layer on the stage where it is quickest: tensor ranks may sit in a domain there and not elsewhere. */
+const layerProfiles = (job: Job, cache: ProfileCache): LayerProfiles =>
+  firstRanks(job)
+    .map((self) => layerProfilesAt(job, self, cache))
+    .reduce((least, next) => (passOf(next) < passOf(least) ? next : least));
+
+const passOf = ({ forward, backward }: LayerProfiles): number => forward.nanoseconds + backward.nanoseconds;
+
+/** The first rank of every stage whose tensor ranks lie on the fabric in a way of their own; mostly all lie alike. */
+const firstRanks = ({ layout: { tp, dp, pp }, cluster: { scaleUpDomain } }: Job): readonly Rank[] => {
+  const isEven = scaleUpDomain % tp === 0 || tp % scaleUpDomain === 0;
+  return Array.from({ length: isEven ? 1 : pp }, (_, stage) => rank(stage * tp * dp));
+};
+
+/** A stage is run alone to make the profiles if there are none yet under the job's circumstances. */
+const layerProfilesAt = (job: Job, self: Rank, cache: ProfileCache): LayerProfiles => {
+  const context: DeviceContext = deviceContext(job, self);
   const machine = machineOf(job);
   const profiles = profilesFor(cache, job, groupShape(context.layer.group, machine.scaleUpDomain).domain);
   const isAgain = job.recompute.kind === 'full' && job.recompute.layers === 'all';
@@ -75,7 +86,7 @@ export const sketch = (job: Job, cache: ProfileCache): Sketch => {
   const layersOf = (stage: Stage): number[] => split.filter((_, position) => position % pp === stage);
   const layerElements = elementsOfAll(parametersOf('layer', model, { tp, isSplit: pp > 1 }));
   const profiles = layerProfiles(job, cache);
-  const pass = profiles.forward.nanoseconds + profiles.backward.nanoseconds;
+  const pass = passOf(profiles);
   const kept = keptBytes(job, profiles);
   let longest = 0;
   let way = 0;

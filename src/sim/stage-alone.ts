@@ -33,6 +33,8 @@ export interface StageAlone {
   /** By model chunk. */
   readonly forward: readonly Passes[];
   readonly backward: readonly Passes[];
+  /** What the reductions of chunks other than the first give back of their memory, once all passes are done. */
+  readonly settled: readonly Piece[];
   /** From the end of the last pass to the end of the step. */
   readonly tail: Piece;
 }
@@ -95,6 +97,7 @@ function* passes(context: DeviceContext, cut: () => Piece): Program<StageAlone> 
     (pass === 'forward' ? forwards : backwards).set(`${chunk} ${microbatch}`, cut());
   };
   const chunks = context.chunks.map((_, index) => index);
+  const settled: Piece[] = [];
   const isSplit = context.job.layout.pp > 1;
   for (const microbatch of samples) {
     if (microbatch === last && context.microbatches > 3)
@@ -105,7 +108,7 @@ function* passes(context: DeviceContext, cut: () => Piece): Program<StageAlone> 
   if (isSplit)
     for (const microbatch of samples)
       for (const chunk of chunks.toReversed()) {
-        if (microbatch === last && chunk === 0) yield* settleStream(stage, cut);
+        if (microbatch === last && chunk === 0) settled.push(yield* settleStream(stage, cut));
         yield* take({ pass: 'backward', microbatch, chunk });
       }
   yield* finishReductions(stage);
@@ -116,14 +119,14 @@ function* passes(context: DeviceContext, cut: () => Piece): Program<StageAlone> 
       middle: pieces.get(`${chunk} ${middle}`)!,
       last: pieces.get(`${chunk} ${last}`)!,
     }));
-  return { placed, ahead, forward: of(forwards), backward: of(backwards), tail: cut() };
+  return { placed, ahead, forward: of(forwards), backward: of(backwards), settled, tail: cut() };
 }
 
 /** Waits for the reductions of the other chunks, so that the tail is what chunk 0 alone leaves to do. */
-function* settleStream(stage: PipelineStage, cut: () => Piece): Program<void> {
+function* settleStream(stage: PipelineStage, cut: () => Piece): Program<Piece> {
   yield* finishReductions(stage);
   stage.reductions.length = 0;
-  cut();
+  return cut();
 }
 
 /** Reads of the data loader a microbatch. */

@@ -5,7 +5,10 @@ import { ZERO_STAGES } from '../scenario/job.ts';
 /** A field that a row may leave out or set to null: both read as null. */
 const open = <S extends z.ZodType>(schema: S) => schema.nullish().transform((value) => value ?? null);
 /** Bounds far beyond any run keep a slip in a row from filling the memory. */
-const count = z.int().positive().max(2 ** 24);
+const count = z
+  .int()
+  .positive()
+  .max(2 ** 24);
 const amount = z.number().nonnegative().max(1e9);
 
 const MODEL = z.looseObject({

@@ -182,7 +182,7 @@ test('every microbatch counts: twice the batch is twice the products', () => {
 test('the price of an operation counts the products that its shape has', () => {
   fc.assert(
     fc.property(anyJobOf(2), (job) => {
-      const counted = countStep(job).map(({ products: { again: _, ...kinds } }) => add(Object.values(kinds)));
+      const counted = countStep(job).map(({ products }) => add(Object.values(products)) - products.again);
       expect(add(counted)).toBeGreaterThan(0);
       expect(countStep(job).map(({ priced }) => priced)).toEqual(counted);
     }),

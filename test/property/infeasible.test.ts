@@ -209,6 +209,20 @@ describe('a fix', () => {
       }
   });
 
+  test('by more devices makes a fixed data axis grow with them', async () => {
+    const { fixes } = await refused(
+      parsed(`# Two data ranks, and each parameter's states need more than they have.
+model: gpt3-13b
+cluster: dgx-a100-80g
+devices: 2
+workload: {sequence: 2048, globalBatch: 64}
+layout: {tp: 1, pp: 1, dp: 2}
+`),
+    );
+    const edits = fixes.map((fix) => fix.edits.map(({ key, value }) => `${key}: ${value}`));
+    expect(edits).toContainEqual(['devices: 4', 'layout.dp: 4']);
+  });
+
   test('by another card keeps to cards that are as fast in the formats asked about', async () => {
     const scenario = parsed(impossible[6]!.text);
     const { fixes } = await refused(scenario, clusters);

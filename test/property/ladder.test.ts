@@ -199,8 +199,10 @@ test('random jobs agree as well, up to 16 ranks', () => {
 test('all ranks of a stage hold the same, send as much to the byte a message, and end together', () => {
   fc.assert(
     fc.property(anyJob.filter(fitsDomains), (job) => {
-      const { reports } = message(job);
+      const { reports, evaluation } = message(job);
       const ranks = job.layout.tp * job.layout.dp;
+      const work = reports.reduce((total, { meter }) => total + meter.flops, 0);
+      expect(Math.abs(evaluation.hardwareFlops - work)).toBeLessThanOrEqual(job.devices);
       for (const [index, report] of reports.entries()) {
         const first = reports[index - (index % ranks)]!;
         expect(memoryPeak(job.software, report)).toEqual(memoryPeak(job.software, first));

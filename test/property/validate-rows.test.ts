@@ -1,3 +1,4 @@
+/** Laws of what a row says: its fields, its conventions, and what of it can be graded. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Convention } from '../../src/validate/convention.ts';

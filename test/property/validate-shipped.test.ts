@@ -1,3 +1,4 @@
+/** Laws of the shipped rows: every one is covered, and what their sources print agrees with itself. */
 import { describe, expect, it } from 'vitest';
 import { validate } from '../../src/validate/validate.ts';
 import { shippedCluster, shippedRows, shippedText } from './validate-fixtures.ts';

@@ -1,3 +1,4 @@
+/** Laws of grading: errors, verdicts and summaries are what they say, and no row is dropped in silence. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Evaluation } from '../../src/sim/evaluation.ts';

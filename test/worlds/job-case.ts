@@ -34,7 +34,7 @@ export const legalJobs = (devices: number, parts: JobParts = {}): readonly Job[]
     .filter((job) => ruleAgainst(job) === null);
 
 /** Every kind of dense model, small. */
-export const anyModel: fc.Arbitrary<Partial<Model>> = fc
+const anyModel: fc.Arbitrary<Partial<Model>> = fc
   .record({
     layers: fc.integer({ min: 1, max: 9 }),
     kvHeads: fc.constantFrom(8, 4, 2, 1),
@@ -53,7 +53,7 @@ export const anyModel: fc.Arbitrary<Partial<Model>> = fc
   })
   .map((model) => ({ ...model, positions: model.position === 'learned' ? 512 : 0 }));
 
-export const anyRecompute: fc.Arbitrary<Recompute> = fc.oneof(
+const anyRecompute: fc.Arbitrary<Recompute> = fc.oneof(
   fc.constant({ kind: 'none' } as const),
   fc.record({
     kind: fc.constant('selective' as const),

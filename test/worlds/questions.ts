@@ -98,17 +98,38 @@ const anyScenario: fc.Arbitrary<Scenario> = fc
     precision: fc.subarray(['fp32' as const, 'bf16' as const, 'fp8-delayed' as const], { minLength: 1 }),
     recompute: some(recomputes),
     overlap: fc.boolean(),
+    // The sketch knows nothing of the way between stages: a slow one turns its order upside down.
+    latency: fc.constantFrom(5e-6, 1e-3),
   })
-  .map(({ layers, kvHeads, hidden, vocabulary, tied, scaleUpDomain, sequence, globalBatch, overlap, ...asked }) => {
-    const scenario = tinyScenario(asked);
-    return {
-      ...scenario,
-      model: { ...tinyModel, layers, kvHeads, hidden, ffn: 4 * hidden, headDim: hidden / 8, vocabulary, tied },
-      cluster: { ...tinyCluster, scaleUpDomain, devicesPerNode: scaleUpDomain },
-      workload: { ...scenario.workload, sequence, globalBatch },
-      software: { ...scenario.software, overlap },
-    };
-  });
+  .map(
+    ({
+      layers,
+      kvHeads,
+      hidden,
+      vocabulary,
+      tied,
+      scaleUpDomain,
+      sequence,
+      globalBatch,
+      overlap,
+      latency,
+      ...asked
+    }) => {
+      const scenario = tinyScenario(asked);
+      return {
+        ...scenario,
+        model: { ...tinyModel, layers, kvHeads, hidden, ffn: 4 * hidden, headDim: hidden / 8, vocabulary, tied },
+        cluster: {
+          ...tinyCluster,
+          scaleUpDomain,
+          devicesPerNode: scaleUpDomain,
+          nic: { ...tinyCluster.nic, latency: figure(latency) },
+        },
+        workload: { ...scenario.workload, sequence, globalBatch },
+        software: { ...scenario.software, overlap },
+      };
+    },
+  );
 
 /** Workers that share nothing; of the tasks at hand `pick` says which one is done next. */
 export const shuffledPool = (size: number, pick: (count: number) => number): Pool => {

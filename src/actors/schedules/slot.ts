@@ -16,7 +16,7 @@ export const microbatchesMax = 2 ** (31 - microbatchShift);
 
 /** The one place where an integer becomes a slot. */
 export const slot = (pass: Pass, microbatch: Microbatch, chunk: ModelChunk): Slot =>
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the one place where an integer becomes a slot
   ((microbatch << microbatchShift) | (chunk << chunkShift) | (pass === 'backward' ? 1 : 0)) as Slot;
 
 export const passOf = (slot: Slot): Pass => ((slot & 1) === 1 ? 'backward' : 'forward');
