@@ -68,15 +68,13 @@ const tied = tinyScenario({
   layout: { ...FREE, pp: [2], sequenceParallel: [false] },
   precision: ['fp32', 'bf16'],
 });
-/** Found at random: so few are nearly as fast as the winner that the slow ones decide who is among the fastest. */
-const slow = tinyScenario({
-  model: { ...tinyModel, layers: 1 },
-  cluster: { ...tinyCluster, scaleUpDomain: 1, devicesPerNode: 1, nic: { ...tinyCluster.nic, latency: figure(1e-3) } },
+/** Found at random: on a slow network three layouts stand out, and the rest of the fastest come late in the sketches' order. */
+const uneven = tinyScenario({
+  model: { ...tinyModel, layers: 6, kvHeads: 2 },
+  cluster: { ...tinyCluster, scaleUpDomain: 4, devicesPerNode: 4, nic: { ...tinyCluster.nic, latency: figure(1e-3) } },
   devices: [1, 16],
   workload: { kind: 'pretrain', sequence: 96, globalBatch: 3, tokens: 1e9 },
-  layout: { ...FREE, pp: [2, 3] },
-  precision: ['fp8-delayed'],
-  software: { ...tinyScenario().software, overlap: false },
+  layout: { ...FREE, schedule: ['gpipe', '1f1b'], zero: [0] },
 });
 const shares = fc.double({ min: 0.05, max: 1.2, noNaN: true });
 const verdicts = ({ byRule, byMemory, byBound, simulated }: SearchCounts): number =>
@@ -108,8 +106,7 @@ describe('a search', () => {
         numRuns: 50,
         examples: [
           [tied, 0.05],
-          [slow, 1],
-          [slow, 0.05],
+          [uneven, 1],
         ],
       },
     );
