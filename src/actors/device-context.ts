@@ -3,26 +3,31 @@ import type { LinkRate, Links } from '../collectives/link-rate.ts';
 import { chooseAlgorithm } from '../collectives/choose-algorithm.ts';
 import { groupShape } from '../collectives/group-shape.ts';
 import type { Algorithm } from '../effects/effect.ts';
-import type { Group } from '../effects/group.ts';
 import type { ChooseAlgorithm, LayerContext } from '../model/context.ts';
 import { layerContext } from '../model/context.ts';
 import type { Chunk } from '../model/stages.ts';
-import { chunksOf } from '../model/stages.ts';
+import { chunksOf, splitLayers } from '../model/stages.ts';
 import type { Link } from '../scenario/cluster.ts';
 import type { Job } from '../scenario/job.ts';
 import { microbatchesOf } from '../scenario/job.ts';
+import { endsOf, positionCount } from '../scenario/layer-split.ts';
 import type { Rank } from '../units/identity.ts';
 import { bytesPerSecond } from '../units/quantity.ts';
-import type { Place } from './mesh.ts';
-import { dataGroup, placeOf, tensorGroup } from './mesh.ts';
+import type { Place, StateGroups } from './mesh.ts';
+import { layerGroups, placeOf, stateGroups } from './mesh.ts';
+import type { MicrobatchRange } from './schedules/placement.ts';
+import { microbatchesThrough, placementOf, positionAt } from './schedules/placement.ts';
 
 export interface DeviceContext {
   readonly job: Job;
   readonly place: Place;
   readonly layer: LayerContext;
-  readonly dataGroup: Group;
+  /** The ranks that hold the same weights, and those that hold the same experts. */
+  readonly states: { readonly shared: StateGroups; readonly experts: StateGroups };
   readonly chunks: readonly Chunk[];
   readonly microbatches: number;
+  /** Those of the microbatches that go through each of the chunks. */
+  readonly ranges: readonly MicrobatchRange[];
 }
 
 /** What the cluster's links achieve. */
@@ -39,25 +44,31 @@ export const deviceContext = (job: Job, self: Rank): DeviceContext => {
   const { layout, model, cluster } = job;
   const place = placeOf(layout, self);
   const links = linksOf(job);
-  const layer = layerContext(job, tensorGroup(layout, place), algorithmsFor(cluster, links));
+  const layer = layerContext(job, layerGroups(layout, place), algorithmsFor(cluster, links));
+  const split = splitLayers(model.layers, positionCount(layout), endsOf(model, layout));
+  const byPosition = chunksOf(model, split);
+  const indices = Array.from({ length: layout.vp }, (_, chunk) => chunk);
+  const microbatches = microbatchesOf(job);
   return {
     job,
     place,
     layer,
-    dataGroup: dataGroup(layout, place),
-    chunks: chunksOf(model.layers, { pp: layout.pp, vp: layout.vp, stage: place.stage }),
-    microbatches: microbatchesOf(job),
+    states: stateGroups(layout, place),
+    chunks: indices.map((chunk) => byPosition[positionAt(layout, { stage: place.stage, chunk })]!),
+    microbatches,
+    ranges: indices.map((chunk) => microbatchesThrough(placementOf(layout.schedule), chunk, microbatches)),
   };
 };
 
 /** Chooses among algorithms, and remembers: a rank asks for the same collectives again and again. */
-const algorithmsFor = ({ scaleUpDomain }: Job['cluster'], links: Links): ChooseAlgorithm => {
+const algorithmsFor = ({ scaleUpDomain, collectives }: Job['cluster'], links: Links): ChooseAlgorithm => {
   const chosen = new Map<string, Algorithm>();
   return ({ operation, group, payload }) => {
-    const key = `${operation} ${group.axis} ${group.first} ${payload.elements} ${payload.dtype}`;
+    const key = `${operation} ${group.axis} ${group.first} ${group.size} ${payload.elements} ${payload.dtype}`;
     let algorithm = chosen.get(key);
     if (algorithm === undefined) {
-      algorithm = chooseAlgorithm({ operation, ...payload, group: groupShape(group, scaleUpDomain) }, links);
+      const asked = { operation, ...payload, group: groupShape(group, scaleUpDomain) };
+      algorithm = chooseAlgorithm(asked, links, collectives);
       chosen.set(key, algorithm);
     }
     return algorithm;

@@ -4,10 +4,11 @@ import type { Program } from '../effects/effect.ts';
 import type { Job } from '../scenario/job.ts';
 import type { Rank } from '../units/identity.ts';
 import { rank } from '../units/identity.ts';
-import { dataLoader } from './data-loader.ts';
+import { dataLoaders } from './data-loader.ts';
 import type { DeviceContext } from './device-context.ts';
 import type { ChunkState } from './model-chunk.ts';
 import { placeChunk } from './model-chunk.ts';
+import { exchangeMirroredGradients } from './mirrored-chunk.ts';
 import type { OptimizerShard } from './optimizer-shard.ts';
 import { placeShard, update } from './optimizer-shard.ts';
 import { runStage } from './pipeline-stage.ts';
@@ -39,14 +40,17 @@ export const stageOf = (context: DeviceContext, { chunks, shard }: Placed): Pipe
   context,
   chunks,
   shard,
-  loader: dataLoader(context),
+  loaders: dataLoaders(context),
   inFlight: new Map(),
+  postponed: new Map(),
+  handedOver: new Map(),
   publishing: new Map(),
   reductions: [],
 });
 
 /** What follows the last pass, once the gradients are there. */
 export function* finishStep(context: DeviceContext, { chunks, shard }: Placed): Program<void> {
+  yield* exchangeMirroredGradients(context, chunks);
   yield* exchangeTiedGradient(context, chunks);
   yield* update(shard);
 }

@@ -6,21 +6,22 @@ import type { Purpose } from '../memory/purpose.ts';
 import { segmentLengthMax } from '../effects/tensor.ts';
 import type { Dtype } from '../kernels/dtype.ts';
 import { DTYPE_BYTES } from '../kernels/dtype.ts';
-import type { UnitWeights } from '../model/context.ts';
+import type { Flat, UnitWeights } from '../model/context.ts';
 import type { LayerRecompute } from '../model/layer.ts';
 import type { Chunk } from '../model/stages.ts';
 import { unitsOf } from '../model/stages.ts';
-import type { UnitKind } from '../model/unit.ts';
-import { elementsOfAll } from '../model/unit.ts';
+import type { Part, Unit } from '../model/unit.ts';
+import { elementsOfAll, EMBEDDING, PARTS } from '../model/unit.ts';
 import type { Recompute } from '../scenario/job.ts';
 import { bytes } from '../units/quantity.ts';
+import { totalRecord } from '../units/total-record.ts';
 import type { DeviceContext } from './device-context.ts';
 
 export interface UnitState {
-  readonly kind: UnitKind;
-  /** Parameters on this tensor rank. */
-  readonly elements: number;
-  /** Parameters of the embedding that a tied head beside it works with, when they have to travel to it. */
+  readonly unit: Unit;
+  /** Parameters on this rank, those of routed experts apart. */
+  readonly elements: Readonly<Record<Part, number>>;
+  /** Parameters of the embedding that a unit beside it works with too, when they have to travel to it. */
   readonly borrowed: number;
   readonly recompute: LayerRecompute;
   /** What stays on the rank: everything, or under ZeRO this rank's shard of it. */
@@ -33,6 +34,9 @@ export interface Run {
   readonly end: number;
   readonly forward: string;
   readonly backward: string;
+  /** The two halves of a backward pass that leaves the weights' gradients for later. */
+  readonly inputs: string;
+  readonly weights: string;
 }
 
 export interface ChunkState {
@@ -64,33 +68,46 @@ function* flat(length: number, dtype: Dtype, purpose: Purpose): Program<Tensor> 
   return { shape: [length], dtype, block, offset: 0 };
 }
 
-function* placeUnit(context: DeviceContext, elements: number): Program<UnitWeights> {
-  const { formats } = context.layer;
-  const shard = segmentLengthMax(elements, context.job.layout.dp);
+function* placePart(context: DeviceContext, unit: Unit, part: Part): Program<Flat> {
+  const { formats, parametersOf } = context.layer;
+  const parameters = parametersOf(unit)[part];
+  const elements = elementsOfAll(parameters);
+  const shard = segmentLengthMax(elements, context.states[part].shards.size);
   const values = yield* flat(shardsWeights(context) ? shard : elements, formats.weight, 'weights');
   const gradients = yield* flat(shardsGradients(context) ? shard : elements, formats.gradient, 'gradients');
   if (formats.copyBytes > 0) yield* allocate(bytes(elements * formats.copyBytes), 'weights');
-  return { values, gradients };
+  return { parameters, values, gradients };
+}
+function* placeUnit(context: DeviceContext, unit: Unit): Program<UnitWeights> {
+  const shared = yield* placePart(context, unit, 'shared');
+  const hasExperts = context.layer.parametersOf(unit).experts.length > 0;
+  return { ...shared, experts: hasExperts ? yield* placePart(context, unit, 'experts') : null };
 }
 
-/** A tied head shares the table of an embedding in its own chunk; sharded, the table is gathered and reduced for it too. */
-const borrowedBy = (context: DeviceContext, { hasEmbedding }: Chunk): number => {
-  if (!context.job.model.tied || !hasEmbedding || !shardsGradients(context)) return 0;
-  return context.layer.parameters.embedding.find(({ name }) => name === 'token embedding')?.elements ?? 0;
+/** True of a unit that works with the table of an embedding in its own chunk: a tied head, and any predictor. */
+export const sharesTable = ({ job }: DeviceContext, { kind }: Unit, { hasEmbedding }: Chunk): boolean =>
+  hasEmbedding && (kind === 'predictor' || (kind === 'head' && job.model.tied));
+
+/** Sharded, the table is gathered and reduced for each unit that shares it. */
+const borrowedBy = (context: DeviceContext, unit: Unit, chunk: Chunk): number => {
+  if (!sharesTable(context, unit, chunk) || !shardsGradients(context)) return 0;
+  return context.layer.parametersOf(EMBEDDING).shared.find(({ name }) => name === 'token embedding')?.elements ?? 0;
 };
 
 /** Allocates the weights and gradients of a chunk. */
 export function* placeChunk(context: DeviceContext, chunk: Chunk): Program<ChunkState> {
   const units: UnitState[] = [];
-  const { zero, dp } = context.job.layout;
+  const { states, job } = context;
+  const sharing = `zero ${job.layout.zero} of ${states.shared.shards.size}, ${states.experts.shards.size}`;
   const recomputeAt = recomputeOf(context.job.recompute);
   let layer = 0;
-  for (const kind of unitsOf(chunk)) {
-    const elements = elementsOfAll(context.layer.parameters[kind]);
-    const resident = yield* section(`place ${kind} zero ${zero} of ${dp}`, () => placeUnit(context, elements));
-    const recompute = kind === 'layer' ? recomputeAt(layer++) : NO_MODULES;
-    const borrowed = kind === 'head' ? borrowedBy(context, chunk) : 0;
-    units.push({ kind, elements, borrowed, recompute, resident });
+  for (const unit of unitsOf(chunk)) {
+    const parameters = context.layer.parametersOf(unit);
+    const elements = totalRecord(PARTS, (part) => elementsOfAll(parameters[part]));
+    const resident = yield* section(`place ${unit.name} ${sharing}`, () => placeUnit(context, unit));
+    const recompute = unit.kind === 'layer' ? recomputeAt(layer++) : NO_MODULES;
+    const borrowed = borrowedBy(context, unit, chunk);
+    units.push({ unit, elements, borrowed, recompute, resident });
   }
   return { chunk, units, whole: runOf(units, 0, units.length), buckets: bucketsOf(context, units) };
 }
@@ -99,12 +116,19 @@ const runOf = (units: readonly UnitState[], start: number, end: number): Run => 
   const names: string[] = [];
   for (let index = start, count = 1; index < end; index++, count++) {
     const [unit, next] = [units[index]!, index + 1 < end ? units[index + 1] : undefined];
-    if (next !== undefined && next.kind === unit.kind && next.recompute === unit.recompute) continue;
-    names.push(`${count} ${unit.kind}${unit.recompute === 'all' ? ' again' : ''}`);
+    if (next !== undefined && next.unit.name === unit.unit.name && next.recompute === unit.recompute) continue;
+    names.push(`${count} ${unit.unit.name}${unit.recompute === 'all' ? ' again' : ''}`);
     count = 0;
   }
   const name = names.join(' + ');
-  return { start, end, forward: `forward ${name}`, backward: `backward ${name}` };
+  return {
+    start,
+    end,
+    forward: `forward ${name}`,
+    backward: `backward ${name}`,
+    inputs: `backward inputs ${name}`,
+    weights: `weight ${name}`,
+  };
 };
 
 /**
@@ -112,12 +136,13 @@ const runOf = (units: readonly UnitState[], start: number, end: number): Run => 
  * in whole units, filled from the end as backward meets them. Sharded weights are gathered unit by unit.
  */
 const bucketsOf = (context: DeviceContext, units: readonly UnitState[]): readonly Run[] => {
-  const enough = shardsWeights(context) ? 1 : Math.max(40e6, 1e6 * context.job.layout.dp);
+  const { shards, replicas } = context.states.shared;
+  const enough = shardsWeights(context) ? 1 : Math.max(40e6, 1e6 * shards.size * replicas.size);
   const buckets: Run[] = [];
   let end = units.length;
   let elements = 0;
   for (let index = units.length - 1; index >= 0; index--) {
-    elements += units[index]!.elements;
+    elements += units[index]!.elements.shared + units[index]!.elements.experts;
     if (elements < enough && index > 0) continue;
     buckets.unshift(runOf(units, index, end));
     end = index;
@@ -126,8 +151,10 @@ const bucketsOf = (context: DeviceContext, units: readonly UnitState[]): readonl
   return buckets;
 };
 
-export const elementsIn = ({ units }: Pick<ChunkState, 'units'>, { start, end }: Run): number =>
-  units.slice(start, end).reduce((total, unit) => total + unit.elements, 0);
+export const elementsIn = ({ units }: Pick<ChunkState, 'units'>, { start, end }: Run, part: Part): number =>
+  units.slice(start, end).reduce((total, { elements }) => total + elements[part], 0);
 /** Parameters whose weights are gathered, and whose gradients are reduced, for a run of sharded units. */
-export const travellingIn = ({ units }: Pick<ChunkState, 'units'>, { start, end }: Run): number =>
-  units.slice(start, end).reduce((total, { elements, borrowed }) => total + elements + borrowed, 0);
+export const travellingIn = ({ units }: Pick<ChunkState, 'units'>, { start, end }: Run, part: Part): number =>
+  units
+    .slice(start, end)
+    .reduce((total, { elements, borrowed }) => total + elements[part] + (part === 'shared' ? borrowed : 0), 0);

@@ -1,30 +1,37 @@
 /** One slot of a stage's list: a microbatch goes forward or backward through a model chunk, between two messages. */
-import { allocate, release, section } from '../effects/ask.ts';
+import { section } from '../effects/ask.ts';
 import type { Program, Task } from '../effects/effect.ts';
 import type { Moment } from '../memory/moment.ts';
 import { join } from '../effects/program.ts';
-import type { Block, Tensor } from '../effects/tensor.ts';
-import { part } from '../effects/tensor.ts';
-import { DTYPE_BYTES } from '../kernels/dtype.ts';
-import { bytes } from '../units/quantity.ts';
+import type { Tensor } from '../effects/tensor.ts';
 import type { DataLoader } from './data-loader.ts';
 import { nextTokens } from './data-loader.ts';
 import type { DeviceContext } from './device-context.ts';
 import type { ChunkState, Run } from './model-chunk.ts';
-import { shardsGradients, shardsWeights, travellingIn } from './model-chunk.ts';
-import type { Gathering, OptimizerShard, Reduction } from './optimizer-shard.ts';
-import { finishReduction, gather, reduce } from './optimizer-shard.ts';
-import { receiveAcross, sendAcross } from './pipeline-link.ts';
-import type { Feed, ForwardResult, UnitAtWork, UnitSaved } from './unit-pass.ts';
+import { shardsGradients, shardsWeights } from './model-chunk.ts';
+import type { ByPart, Gathering, OptimizerShard, Reduction } from './optimizer-shard.ts';
+import { buffersFor, finishReduction, gather, hasPeers, reduce, releaseBuffers } from './optimizer-shard.ts';
+import type { Crossing } from './pipeline-link.ts';
+import { isLocal, receiveAcross, sendAcross, tagOf } from './pipeline-link.ts';
+import { unitsAtWork } from './run-weights.ts';
+import { neighbourOf, positionAt } from './schedules/placement.ts';
+import type { Feed, ForwardResult, UnitSaved } from './unit-pass.ts';
 import { backwardUnits, forwardUnits } from './unit-pass.ts';
+import type { InputsResult, WeightPass } from './weight-pass.ts';
+import { backwardInputs, backwardWeights } from './weight-pass.ts';
 
 export interface PipelineStage {
   readonly context: DeviceContext;
   readonly chunks: readonly ChunkState[];
-  readonly loader: DataLoader;
+  /** By chunk. */
+  readonly loaders: readonly DataLoader[];
   readonly shard: OptimizerShard;
   /** What each forward pass in flight has kept, by microbatch and chunk. */
   readonly inFlight: Map<number, readonly SavedRun[]>;
+  /** What backward passes have left to do for the weights, likewise. */
+  readonly postponed: Map<number, Postponed>;
+  /** Tensors between two chunks of this rank, by the tag that a message would have. */
+  readonly handedOver: Map<number, Tensor>;
   /** Published weights on their way, by run: the first passes wait for them. */
   readonly publishing: Map<Run, Task<void>>;
   readonly reductions: Reduction[];
@@ -33,112 +40,126 @@ interface SavedRun {
   readonly run: Run;
   readonly saved: readonly UnitSaved[];
 }
+interface Postponed {
+  /** By unit. */
+  readonly weights: WeightPass[];
+  /** Where the gradients are collected when the rank keeps only shards of them. */
+  readonly buffers: Map<Run, ByPart>;
+}
 
 /** Runs of units that a pass takes one after another: single buckets where something has to be waited for or sent off. */
-const runsFor = ({ context, publishing }: PipelineStage, chunk: ChunkState, moment: Moment): readonly Run[] => {
-  if (shardsGradients(context)) return chunk.buckets;
-  const isSplit =
-    moment.pass === 'forward' ? publishing.size > 0 && moment.microbatch === 0 : reducesAfter(context, moment);
-  return isSplit ? chunk.buckets : [chunk.whole];
-};
-/** Gradients go off when they are complete: in the last microbatch's backward pass, or under ZeRO 2 and 3 in each. */
-const reducesAfter = (context: DeviceContext, { microbatch }: Moment): boolean =>
-  context.job.layout.dp > 1 && (shardsGradients(context) || microbatch === context.microbatches - 1);
+const runsFor = ({ context }: PipelineStage, chunk: ChunkState, { isCut }: { isCut: boolean }): readonly Run[] =>
+  isCut || shardsGradients(context) ? chunk.buckets : [chunk.whole];
 
-/** The run's units with weights to compute with; `whole` and `gradients` hold the run's when only shards stay here. */
-const unitsAtWork = (
-  { context: { job } }: PipelineStage,
-  { chunk, units }: ChunkState,
-  { run, whole, gradients }: { run: Run; whole: Tensor | null; gradients: Tensor | null },
-): readonly UnitAtWork[] => {
-  let offset = 0;
-  const at = (flat: Tensor | null, resident: Tensor, length: number): Tensor =>
-    flat === null ? resident : part(flat, offset, length);
-  return units.slice(run.start, run.end).map(({ kind, recompute, elements, borrowed, resident }) => {
-    const weights = {
-      values: at(whole, resident.values, elements),
-      gradients: at(gradients, resident.gradients, elements),
-    };
-    offset += elements;
-    const table = kind === 'head' && chunk.hasEmbedding && job.model.tied ? units[0]!.resident : null;
-    const tied =
-      table === null
-        ? null
-        : { values: at(whole, table.values, borrowed), gradients: at(gradients, table.gradients, borrowed) };
-    offset += borrowed;
-    return { kind, recompute, weights, tied };
-  });
-};
+/** The first microbatch of a chunk finds weights that are still on their way. */
+const waitsForWeights = ({ context, publishing }: PipelineStage, { microbatch, chunk }: Moment): boolean =>
+  publishing.size > 0 && microbatch === context.ranges[chunk]!.start;
+
+/** Gradients go off when they are complete: with the chunk's last microbatch, or under ZeRO 2 and 3 with each. */
+const reducesAfter = ({ context }: PipelineStage, { microbatch, chunk }: Moment): boolean =>
+  hasPeers(context) && (shardsGradients(context) || microbatch === context.ranges[chunk]!.end - 1);
 
 const keyOf = ({ context }: PipelineStage, { microbatch, chunk }: Moment): number =>
   microbatch * context.job.layout.vp + chunk;
 
-/** Position, along the data's way, of the chunk `step` further. */
-const neighbour = ({ chunk }: ChunkState, moment: Moment, step: number, receives: boolean) => ({
-  position: chunk.position + step,
-  receiver: receives ? chunk.position : chunk.position + step,
-  microbatch: moment.microbatch,
-  pass: moment.pass,
-});
-
 /** Waits for the input, runs the chunk forward, and sends the output on. */
 export function* forwardSlot(stage: PipelineStage, moment: Moment): Program<void> {
-  const { context, loader } = stage;
+  const { context } = stage;
+  const loader = stage.loaders[moment.chunk]!;
   const state = stage.chunks[moment.chunk]!;
   const { hasEmbedding, hasHead } = state.chunk;
   const ids = hasEmbedding ? yield* nextTokens(loader) : null;
   const labels = hasHead ? yield* nextTokens(loader) : null;
-  let flow = hasEmbedding ? null : yield* receiveAcross(context, neighbour(state, moment, -1, true));
+  let flow = hasEmbedding ? null : yield* takeOver(stage, moment, 'forward');
   const feed: Feed = { ids, labels };
   const kept: SavedRun[] = [];
-  const runs = runsFor(stage, state, moment);
+  const isFirst = waitsForWeights(stage, moment);
+  const runs = runsFor(stage, state, { isCut: isFirst });
   let ahead: Gathering | null = null;
   for (const [index, run] of runs.entries()) {
     const input = flow;
     const here: Gathering | null = yield* takeGathering(stage, state, { run, ahead });
     const following = runs[index + 1];
     ahead = here !== null && following !== undefined ? yield* gather(stage.shard, state, following) : null;
-    const published = stage.publishing.get(run);
-    if (published !== undefined && moment.microbatch === 0) yield* join(published);
+    const published = isFirst ? stage.publishing.get(run) : undefined;
+    if (published !== undefined) yield* join(published);
     const forward = () => {
-      const units = unitsAtWork(stage, state, { run, whole: here?.weights ?? null, gradients: null });
+      const units = unitsAtWork(context, state, { run, whole: here?.weights ?? null, gradients: null });
       return forwardUnits(context.layer, units, { input, feed });
     };
     const result: ForwardResult = yield* section(run.forward, forward, { moment });
-    if (here !== null) yield* release(here.weights.block);
+    if (here !== null) yield* releaseBuffers(here.weights);
     kept.push({ run, saved: result.saved });
     flow = result.output;
   }
   stage.inFlight.set(keyOf(stage, moment), kept);
-  if (flow !== null) yield* sendAcross(context, neighbour(state, moment, 1, false), flow);
+  if (flow !== null) yield* handOn(stage, moment, 'forward', flow);
 }
 
 /** Waits for the output's gradient, runs the chunk backward, sends the input's gradient back and the weights' gradients off. */
-export function* backwardSlot(stage: PipelineStage, moment: Moment): Program<void> {
+export const backwardSlot = (stage: PipelineStage, moment: Moment): Program<void> => backward(stage, moment, null);
+
+/** The same for the inputs alone: what the weights need is left for their pass. */
+export function* inputsSlot(stage: PipelineStage, moment: Moment): Program<void> {
+  const postponed: Postponed = { weights: [], buffers: new Map() };
+  yield* backward(stage, moment, postponed);
+  stage.postponed.set(keyOf(stage, moment), postponed);
+}
+
+function* backward(stage: PipelineStage, moment: Moment, postponed: Postponed | null): Program<void> {
   const { context, shard } = stage;
   const state = stage.chunks[moment.chunk]!;
   const kept = stage.inFlight.get(keyOf(stage, moment))!;
   stage.inFlight.delete(keyOf(stage, moment));
-  let flow = state.chunk.hasHead ? null : yield* receiveAcross(context, neighbour(state, moment, 1, true));
-  const runs = runsFor(stage, state, moment);
+  let flow = state.chunk.hasHead ? null : yield* takeOver(stage, moment, 'backward');
+  const runs = runsFor(stage, state, { isCut: postponed === null && reducesAfter(stage, moment) });
   let ahead: Gathering | null = null;
   for (let index = runs.length - 1; index >= 0; index--) {
     const run = runs[index]!;
-    const gradient = flow;
+    const saved = { saved: savedIn(kept, run), gradient: flow };
     const here: Gathering | null = yield* takeGathering(stage, state, { run, ahead });
     ahead = here !== null && index > 0 ? yield* gather(shard, state, runs[index - 1]!) : null;
-    const buffer: Block | null = shardsGradients(context) ? yield* gradientBuffer(context, state, run) : null;
-    const backward = () => {
-      const gradients = buffer === null ? null : flatTensor(context, buffer, travellingIn(state, run));
-      const units = unitsAtWork(stage, state, { run, whole: here?.weights ?? null, gradients });
-      return backwardUnits(context.layer, units, { saved: savedIn(kept, run), gradient });
-    };
-    flow = yield* section(run.backward, backward, { moment });
-    if (here !== null) yield* release(here.weights.block);
-    if (reducesAfter(context, moment)) yield* sendOff(stage, state, { run, buffer });
-    else if (buffer !== null) yield* release(buffer);
+    const buffers: ByPart | null = shardsGradients(context)
+      ? yield* buffersFor(state, run, context.layer.formats.gradient)
+      : null;
+    const units = () => unitsAtWork(context, state, { run, whole: here?.weights ?? null, gradients: buffers });
+    if (postponed === null) {
+      flow = yield* section(run.backward, () => backwardUnits(context.layer, units(), saved), { moment });
+    } else {
+      const inputs = () => backwardInputs(context.layer, units(), saved);
+      const result: InputsResult = yield* section(run.inputs, inputs, { moment });
+      flow = result.gradient;
+      postponed.weights.unshift(...result.weights);
+    }
+    if (here !== null) yield* releaseBuffers(here.weights);
+    if (postponed === null) yield* finishRun(stage, moment, { run, buffers });
+    else if (buffers !== null) postponed.buffers.set(run, buffers);
   }
-  if (flow !== null) yield* sendAcross(context, neighbour(state, moment, -1, false), flow);
+  if (flow !== null) yield* handOn(stage, moment, 'backward', flow);
+}
+
+/** Makes the gradients of the weights that a backward pass has left, and sends them off; a whole pass has left nothing. */
+export function* weightSlot(stage: PipelineStage, moment: Moment): Program<void> {
+  const state = stage.chunks[moment.chunk]!;
+  const postponed = stage.postponed.get(keyOf(stage, moment));
+  if (postponed === undefined) return;
+  stage.postponed.delete(keyOf(stage, moment));
+  const runs = runsFor(stage, state, { isCut: reducesAfter(stage, moment) });
+  for (const run of runs.toReversed()) {
+    const weights = postponed.weights.slice(run.start, run.end);
+    yield* section(run.weights, () => backwardWeights(weights), { moment });
+    yield* finishRun(stage, moment, { run, buffers: postponed.buffers.get(run) ?? null });
+  }
+}
+
+/** The run's gradients are there: they are sent off, if this is the time for it. */
+function* finishRun(
+  stage: PipelineStage,
+  moment: Moment,
+  { run, buffers }: { run: Run; buffers: ByPart | null },
+): Program<void> {
+  if (reducesAfter(stage, moment)) yield* sendOff(stage, stage.chunks[moment.chunk]!, { run, buffers });
+  else if (buffers !== null) yield* releaseBuffers(buffers);
 }
 
 /** The weights gathered ahead for this run, or gathered now; null when they are resident. */
@@ -153,23 +174,14 @@ function* takeGathering(
   return here;
 }
 
-const gradientBuffer = (context: DeviceContext, state: ChunkState, run: Run): Program<Block> =>
-  allocate(bytes(travellingIn(state, run) * DTYPE_BYTES[context.layer.formats.gradient]), 'communication');
-const flatTensor = (context: DeviceContext, block: Block, length: number): Tensor => ({
-  shape: [length],
-  dtype: context.layer.formats.gradient,
-  block,
-  offset: 0,
-});
-
 /** Starts the reduction; a buffer of one before last is given back first, so that two at most are alive. */
 function* sendOff(
   stage: PipelineStage,
   chunk: ChunkState,
-  { run, buffer }: { run: Run; buffer: Block | null },
+  { run, buffers }: { run: Run; buffers: ByPart | null },
 ): Program<void> {
-  if (buffer !== null && stage.reductions.length > 1) yield* finishReduction(stage.reductions.shift()!);
-  stage.reductions.push(yield* reduce(stage.shard, { chunk, run, buffer }));
+  if (buffers !== null && stage.reductions.length > 1) yield* finishReduction(stage.reductions.shift()!);
+  stage.reductions.push(yield* reduce(stage.shard, { chunk, run, buffers }));
 }
 
 /** What the forward passes kept of the units of `run`, however their runs were cut. */
@@ -177,3 +189,35 @@ const savedIn = (kept: readonly SavedRun[], { start, end }: Run): readonly UnitS
   const all = kept.flatMap(({ saved }) => saved);
   return all.slice(start, end);
 };
+
+type Way = Crossing['pass'];
+
+/** Between the moment's chunk and the one before it, or behind it, on the way of the data. */
+const crossingOf = (
+  { context }: PipelineStage,
+  { microbatch, chunk }: Moment,
+  { pass, step, receives }: { pass: Way; step: 1 | -1; receives: boolean },
+): Crossing => {
+  const { layout } = context.job;
+  const here = { stage: context.place.stage, chunk };
+  const there = neighbourOf(layout, here, step);
+  if (there === null) throw new RangeError(`chunk ${chunk} of stage ${here.stage} is an end of the model`);
+  return { peer: there.stage, receiver: positionAt(layout, receives ? here : there), microbatch, pass };
+};
+
+/** What comes from the chunk in front, or as a gradient from the one behind. */
+function* takeOver(stage: PipelineStage, moment: Moment, pass: Way): Program<Tensor> {
+  const crossing = crossingOf(stage, moment, { pass, step: pass === 'forward' ? -1 : 1, receives: true });
+  if (!isLocal(stage.context, crossing)) return yield* receiveAcross(stage.context, crossing);
+  const tag = tagOf(stage.context, crossing);
+  const tensor = stage.handedOver.get(tag);
+  if (tensor === undefined) throw new Error(`microbatch ${moment.microbatch} goes ${pass} before its input is there`);
+  stage.handedOver.delete(tag);
+  return tensor;
+}
+
+function* handOn(stage: PipelineStage, moment: Moment, pass: Way, tensor: Tensor): Program<void> {
+  const crossing = crossingOf(stage, moment, { pass, step: pass === 'forward' ? 1 : -1, receives: false });
+  if (isLocal(stage.context, crossing)) stage.handedOver.set(tagOf(stage.context, crossing), tensor);
+  else yield* sendAcross(stage.context, crossing, tensor);
+}

@@ -2,28 +2,31 @@
 import { section } from '../effects/ask.ts';
 import type { Program } from '../effects/effect.ts';
 import type { Tensor } from '../effects/tensor.ts';
-import type { LayerContext } from '../model/context.ts';
-import { view } from '../model/context.ts';
+import type { Flat, LayerContext, UnitWeights, Weight } from '../model/context.ts';
+import { findWeight, weightOf } from '../model/context.ts';
 import type { EmbeddingSaved } from '../model/embedding.ts';
 import { embeddingBackward, embeddingForward } from '../model/embedding.ts';
 import type { HeadSaved } from '../model/head.ts';
 import { headBackward, headForward } from '../model/head.ts';
-import type { UnitWeights } from '../model/context.ts';
 import type { LayerRecompute, LayerSaved } from '../model/layer.ts';
 import { layerBackward, layerForward } from '../model/layer.ts';
-import type { UnitKind } from '../model/unit.ts';
+import type { PredictorSaved } from '../model/predictor.ts';
+import { predictorBackward, predictorForward } from '../model/predictor.ts';
+import type { Unit } from '../model/unit.ts';
+import type { LayerKind } from '../scenario/layer-kind.ts';
 
 /** A unit with the weights it computes with, whole. */
 export interface UnitAtWork {
-  readonly kind: UnitKind;
+  readonly unit: Unit;
   readonly recompute: LayerRecompute;
   readonly weights: UnitWeights;
-  /** The embedding whose table a head shares, when both are in one chunk. */
-  readonly tied: UnitWeights | null;
+  /** The embedding whose table a tied head or a predictor works with, when both are in one chunk. */
+  readonly tied: Flat | null;
 }
 export type UnitSaved =
   | { readonly kind: 'embedding'; readonly saved: EmbeddingSaved }
   | { readonly kind: 'layer'; readonly saved: LayerSaved }
+  | { readonly kind: 'predictor'; readonly saved: PredictorSaved }
   | { readonly kind: 'head'; readonly saved: HeadSaved };
 
 /** What a run starts from: token ids at the embedding, labels at the head, another unit's output elsewhere. */
@@ -41,54 +44,92 @@ const present = <T>(value: T | null, what: string): T => {
   if (value === null) throw new TypeError(`this unit needs ${what}`);
   return value;
 };
-const tableOf = (context: LayerContext, tied: UnitWeights | null): UnitWeights | null => {
-  if (tied === null) return null;
-  const of = (flat: Tensor): Tensor => view(flat, context.parameters.embedding, 'token embedding');
-  return { values: of(tied.values), gradients: of(tied.gradients) };
-};
+const tableOf = (tied: Flat | null): Weight | null => (tied === null ? null : weightOf(tied, 'token embedding'));
+
+/** The table that a predictor looks tokens up in: its copy, or the embedding's own. */
+const lookedUpIn = ({ weights, tied }: UnitAtWork): Weight =>
+  present(findWeight(weights, 'token embedding') ?? tableOf(tied), "the embedding's table");
+
+/**
+ * What goes from unit to unit: a tensor, and beside it the keys that layers share, or their gradients on the way back.
+ * Layers that share keys are in one model chunk: nothing goes beside what is sent to another stage.
+ */
+interface Flow extends Tensor {
+  readonly beside: readonly Tensor[];
+}
+const isFlow = (tensor: Tensor | Flow): tensor is Flow => 'beside' in tensor;
+const besideOf = (tensor: Tensor): readonly Tensor[] => (isFlow(tensor) ? tensor.beside : []);
+/** The plain tensor where there is nothing beside it. */
+const withBeside = (tensor: Tensor, beside: readonly Tensor[]): Tensor | Flow =>
+  beside.length === 0 ? tensor : { ...tensor, beside };
 
 function* unitForward(
   context: LayerContext,
-  { kind, recompute, weights: { values }, tied }: UnitAtWork,
+  work: UnitAtWork,
   { input, feed }: { input: Tensor | null; feed: Feed },
 ): Program<{ output: Tensor | null; saved: UnitSaved }> {
-  switch (kind) {
+  const { unit, recompute, weights, tied } = work;
+  const from = (): Tensor => present(input, 'an input');
+  switch (unit.kind) {
     case 'embedding': {
-      const { output, saved } = yield* embeddingForward(context, { values, ids: present(feed.ids, 'token ids') });
-      return { output, saved: { kind, saved } };
+      const { output, saved } = yield* embeddingForward(context, { weights, ids: present(feed.ids, 'token ids') });
+      return { output, saved: { kind: 'embedding', saved } };
     }
     case 'layer': {
-      const { output, saved } = yield* layerForward(context, { values, input: present(input, 'an input'), recompute });
-      return { output, saved: { kind, saved } };
+      const keys = besideOf(from());
+      if (!unit.layer.ownsKeys && keys.length === 0) throw new TypeError(`a ${unit.name} begins a model chunk`);
+      const asked = { input: from(), keys, recompute };
+      const { output, saved, keys: onward } = yield* layerForward(context, { kind: unit.layer, weights }, asked);
+      return { output: withBeside(output, onward), saved: { kind: 'layer', saved } };
+    }
+    case 'predictor': {
+      const asked = { table: lookedUpIn(work), input: from(), labels: present(feed.labels, 'labels'), recompute };
+      const { output, saved } = yield* predictorForward(context, { kind: unit.layer, weights }, asked);
+      return { output, saved: { kind: 'predictor', saved } };
     }
     case 'head': {
-      const table = tableOf(context, tied)?.values ?? null;
       const labels = present(feed.labels, 'labels');
-      const saved = yield* headForward(context, { values, tied: table, input: present(input, 'an input'), labels });
-      return { output: null, saved: { kind, saved } };
+      const saved = yield* headForward(context, { weights, tied: tableOf(tied), input: from(), labels });
+      return { output: null, saved: { kind: 'head', saved } };
     }
+    default:
+      return unit satisfies never;
   }
 }
 
-function* unitBackward(
+export function* unitBackward(
   context: LayerContext,
-  { weights, tied }: UnitAtWork,
-  { saved, gradient }: { saved: UnitSaved; gradient: Tensor | null },
+  work: UnitAtWork,
+  { saved: kept, gradient }: { saved: UnitSaved; gradient: Tensor | null },
 ): Program<Tensor | null> {
-  switch (saved.kind) {
+  const { unit, weights, tied } = work;
+  if (kept.kind === 'head') return yield* headBackward(context, { weights, tied: tableOf(tied), saved: kept.saved });
+  const from = present(gradient, 'a gradient');
+  switch (kept.kind) {
     case 'embedding':
-      yield* embeddingBackward(context, { weights, saved: saved.saved, gradient: present(gradient, 'a gradient') });
+      yield* embeddingBackward(context, { weights, saved: kept.saved, gradient: from });
       return null;
-    case 'layer':
-      return yield* layerBackward(context, { weights, saved: saved.saved, gradient: present(gradient, 'a gradient') });
-    case 'head':
-      return yield* headBackward(context, { weights, tied: tableOf(context, tied), saved: saved.saved });
+    case 'layer': {
+      const asked = { saved: kept.saved, gradient: from, fromBehind: besideOf(from) };
+      const back = yield* layerBackward(context, { kind: kindOf(unit), weights }, asked);
+      return withBeside(back.gradient, back.toKeysBefore);
+    }
+    case 'predictor': {
+      const asked = { table: lookedUpIn(work), saved: kept.saved, gradient: from };
+      return yield* predictorBackward(context, { kind: kindOf(unit), weights }, asked);
+    }
+    default:
+      return kept satisfies never;
   }
 }
+const kindOf = (unit: Unit): LayerKind => {
+  if ('layer' in unit) return unit.layer;
+  throw new TypeError(`the ${unit.name} is no layer`);
+};
 
 /** Layers of a kind cost the same, so each is a section of its own. */
-const nameOf = (pass: string, { kind, recompute }: UnitAtWork): string =>
-  `${pass} ${kind}${recompute === 'all' ? ' again' : ''}`;
+export const nameOf = (pass: string, { unit, recompute }: UnitAtWork): string =>
+  `${pass} ${unit.name}${recompute === 'all' ? ' again' : ''}`;
 
 /** The units in order; the first gets `input`. */
 export function* forwardUnits(

@@ -1,44 +1,49 @@
 /** One layout term by term: what `simulate` does, and `plan --explain`. */
 import { distance } from 'fastest-levenshtein';
 import type { Fixed } from '../plan/explain.ts';
-import { explain, FIXABLE, jobsOf, whyNot } from '../plan/explain.ts';
+import { explain, FIXABLE, jobsOf, OFFLOADS, whyNot } from '../plan/explain.ts';
 import type { Candidate } from '../plan/plan.ts';
 import { jsonText } from '../report/json.ts';
 import { simulationText } from '../report/plan-text.ts';
 import { simulateJson } from '../report/simulate-json.ts';
 import type { Job } from '../scenario/job.ts';
-import { PRECISIONS, SCHEDULES, ZERO_STAGES } from '../scenario/job.ts';
+import { CONTEXT_KINDS, PRECISIONS, SCHEDULES, ZERO_STAGES } from '../scenario/job.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import type { Fidelity } from '../sim/evaluation.ts';
 import type { ProfileCache } from '../sim/profile.ts';
+import { profileCache } from '../sim/profile.ts';
 import { paintFor } from './colours.ts';
 import { EXIT, Refusal } from './exit.ts';
 import { shippedBands } from './files.ts';
 import type { Io } from './io.ts';
 
-/** `tp=8,pp=16` */
-export const fixedAxes = (text: string): Fixed => {
-  const entries = text.split(',').map(fixedAxis);
+/** `tp=8,pp=16`; `flag` is where it stood. */
+export const fixedAxes = (text: string, flag = '--explain'): Fixed => {
+  const entries = text.split(',').map((entry) => fixedAxis(entry, flag));
   const twice = entries.find(([axis], index) => entries.findIndex(([other]) => other === axis) !== index);
   if (twice === undefined) return Object.fromEntries(entries);
-  throw new Refusal(EXIT.usage, `error: --explain ${text}: ${twice[0]} stands there twice; wanted one layout`);
+  throw new Refusal(EXIT.usage, `error: ${flag} ${text}: ${twice[0]} stands there twice; wanted one layout`);
 };
 
 type FixableAxis = (typeof FIXABLE)[number];
 
-const fixedAxis = (entry: string): readonly [FixableAxis, string] => {
+const fixedAxis = (entry: string, flag: string): readonly [FixableAxis, string] => {
   const [key = '', value = '', ...more] = entry.split('=');
   const axis = FIXABLE.find((known) => known === key);
   if (axis === undefined || value === '' || more.length > 0) {
     const nearest = FIXABLE.toSorted((a, b) => distance(a, key) - distance(b, key))[0] ?? 'tp';
     const wanted = `wanted axis=value, the axis one of ${FIXABLE.join(' ')} (did you mean ${nearest}?)`;
-    throw new Refusal(EXIT.usage, `error: --explain ${entry}: ${wanted}`);
+    throw new Refusal(EXIT.usage, `error: ${flag} ${entry}: ${wanted}`);
   }
   const names = NAMES[axis];
-  if (names === undefined ? /^[1-9]\d*$/u.test(value) : names.includes(value)) return [axis, value];
-  const wanted = names === undefined ? 'a whole number of at least 1' : `one of ${names.join(', ')}`;
-  throw new Refusal(EXIT.usage, `error: --explain ${entry}: ${value} is not ${wanted}`);
+  const least = FROM_ZERO.includes(axis) ? 0 : 1;
+  const isNumber = /^(?:0|[1-9]\d*)$/u.test(value) && Number(value) >= least;
+  if (names === undefined ? isNumber : names.includes(value)) return [axis, value];
+  const wanted = names === undefined ? `a whole number of at least ${least}` : `one of ${names.join(', ')}`;
+  throw new Refusal(EXIT.usage, `error: ${flag} ${entry}: ${value} is not ${wanted}`);
 };
+
+const FROM_ZERO: readonly FixableAxis[] = ['firstLayers', 'lastLayers'];
 
 /** The values of the axes that have names; the others are whole numbers. */
 const NAMES: Readonly<Partial<Record<FixableAxis, readonly string[]>>> = {
@@ -47,6 +52,8 @@ const NAMES: Readonly<Partial<Record<FixableAxis, readonly string[]>>> = {
   sequenceParallel: ['true', 'false'],
   recompute: ['none', 'selective', 'full'],
   precision: PRECISIONS,
+  contextKind: CONTEXT_KINDS,
+  offload: OFFLOADS,
 };
 
 interface Asked {
@@ -78,7 +85,7 @@ export const simulateFixed = (scenario: Scenario, { axes, fidelity, options, io 
 
 /** The fastest that fits, or the one that comes nearest. The bound is no longer than the truth, so those behind it need no look. */
 const bestOf = (jobs: readonly Job[], fidelity: Fidelity): Candidate => {
-  const cache: ProfileCache = new Map();
+  const cache: ProfileCache = profileCache();
   const bounds = jobs.map((job) => explain(job, 'bound', cache)).toSorted(better);
   let best: Candidate | null = null;
   for (const bound of bounds) {

@@ -9,6 +9,7 @@ import { libraryFor, readInput } from './files.ts';
 import type { Io } from './io.ts';
 import { printComplaint } from '../scenario/complaint.ts';
 import type { Complaint } from '../scenario/complaint.ts';
+import type { Parsed } from '../scenario/parse.ts';
 import { parseScenario } from '../scenario/parse.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 
@@ -32,17 +33,34 @@ const FLAGS: readonly Flag[] = [
   { name: 'precision', argument: '<name>', path: ['precision'], summary: 'bf16, fp8-delayed, ...' },
   { name: 'recompute', argument: '<kind>', path: ['recompute'], summary: 'none, selective, full or full:LAYERS' },
   { name: 'tp', argument: '<n>', path: ['layout', 'tp'], summary: 'tensor parallel degree' },
+  { name: 'cp', argument: '<n>', path: ['layout', 'cp'], summary: 'context parallel ranks, or {size: 4, kind: ring}' },
+  { name: 'ep', argument: '<n>', path: ['layout', 'ep'], summary: 'expert parallel ranks' },
+  { name: 'etp', argument: '<n>', path: ['layout', 'etp'], summary: 'tensor parallel ranks of an expert' },
   { name: 'pp', argument: '<n>', path: ['layout', 'pp'], summary: 'pipeline stages' },
   { name: 'vp', argument: '<n>', path: ['layout', 'vp'], summary: 'model chunks a pipeline rank' },
+  {
+    name: 'first-layers',
+    argument: '<n>',
+    path: ['layout', 'firstLayers'],
+    summary: 'layers of the first model chunk',
+  },
+  { name: 'last-layers', argument: '<n>', path: ['layout', 'lastLayers'], summary: 'layers of the last model chunk' },
   { name: 'dp', argument: '<n>', path: ['layout', 'dp'], summary: 'data parallel degree' },
+  { name: 'replicas', argument: '<n>', path: ['layout', 'replicas'], summary: 'copies of what ZeRO shards' },
   { name: 'microbatch', argument: '<n>', path: ['layout', 'microbatch'], summary: 'sequences a microbatch' },
-  { name: 'schedule', argument: '<name>', path: ['layout', 'schedule'], summary: 'gpipe, 1f1b or interleaved' },
+  { name: 'schedule', argument: '<name>', path: ['layout', 'schedule'], summary: 'gpipe, 1f1b, interleaved, ...' },
   { name: 'zero', argument: '<stage>', path: ['layout', 'zero'], summary: 'ZeRO stage, 0 to 3' },
   {
     name: 'sequence-parallel',
     argument: '<true|false>',
     path: ['layout', 'sequenceParallel'],
     summary: 'norms sharded along the sequence',
+  },
+  {
+    name: 'offload',
+    argument: '<what>',
+    path: ['memory', 'offload'],
+    summary: 'none, optimizer:dram, activations:0.5, or a mapping of both',
   },
   { name: 'margin', argument: '<share>', path: ['memory', 'margin'], summary: 'memory to leave free, such as 5%' },
   { name: 'seed', argument: '<n>', path: ['seed'], summary: 'seed of everything drawn at random' },
@@ -86,12 +104,26 @@ export const readQuestion = (
 ): Scenario => {
   const text = questionText(file, options, io);
   const name = file ?? 'flags';
-  const parsed = parseScenario({ file: name, text }, libraryFor(file, io));
+  const parsed = parseQuestion(file, { text, io });
   if (parsed.kind === 'scenario') return parsed.scenario;
   const places =
     overridesOf(options).length === 0 ? [] : ['Places are those of the scenario that --print-scenario shows.'];
   throw complain(parsed.complaints, { name, verb, places });
 };
+
+export const parseQuestion = (
+  file: string | undefined,
+  { text, io }: { readonly text: string; readonly io: Io },
+): Parsed => parseScenario({ file: file ?? 'flags', text }, libraryFor(file, io));
+
+/** The key of a scenario that a flag is shorthand for; any other word is a key itself. */
+export const keyOf = (word: string): string => FLAGS.find(({ name }) => name === word)?.path.join('.') ?? word;
+
+/** The options with one more key set, which has the last word. */
+export const withKey = (options: QuestionOptions, key: string, value: string): QuestionOptions => ({
+  ...options,
+  set: [...(options.set ?? []).filter((text) => !text.startsWith(`${key}=`)), `${key}=${value}`],
+});
 
 /** Every complaint on a line of its own, and how many there were. */
 export const complain = (
@@ -147,7 +179,7 @@ const yamlValue = (text: string, by: string): string => {
   throw new Refusal(EXIT.usage, `error: ${by}: the value is not YAML; wanted one such as 8, [1, 2] or {full: 12}`);
 };
 
-/** `1,2,4` is a list, `full:12` a mapping, YAML stays as it is; what YAML would take for syntax of its own is quoted. */
+/** `1,2,4` is a list, `full:12` and `optimizer:dram` are mappings, YAML stays as it is; what YAML would take for syntax of its own is quoted. */
 const flowValue = (text: string): string => {
   if (/^[[{"']/u.test(text)) return text;
   if (text.includes(','))
@@ -155,7 +187,7 @@ const flowValue = (text: string): string => {
       .split(',')
       .map((word) => flowValue(word.trim()))
       .join(', ')}]`;
-  const [, key, count] = /^([a-z]+):(\d+)$/u.exec(text) ?? [];
+  const [, key, count] = /^([a-z]+):(\d+(?:\.\d+)?|[a-z]+)$/u.exec(text) ?? [];
   if (key !== undefined) return `{${key}: ${count}}`;
   return /^[\w$][\w.$%/+ -]*$/u.test(text) ? text : JSON.stringify(text);
 };

@@ -2,13 +2,14 @@
 import type { SearchResult, SearchTask } from '../plan/task.ts';
 import { runTask as runTaskWith } from '../plan/task.ts';
 import type { ProfileCache } from '../sim/profile.ts';
+import { profileCache } from '../sim/profile.ts';
 
 /** Profiles live as long as the thread, and the question they belong to. */
-const known: { question: string; cache: ProfileCache } = { question: '', cache: new Map() };
+const known: { question: string; cache: ProfileCache } = { question: '', cache: profileCache() };
 
 export const runTask = (task: SearchTask): SearchResult => {
   const { model, cluster, workload, software } = task.scenario;
   const question = JSON.stringify([model, cluster, workload, software]);
-  if (question !== known.question) Object.assign(known, { question, cache: new Map() });
+  if (question !== known.question) Object.assign(known, { question, cache: profileCache() });
   return runTaskWith(task, known.cache);
 };

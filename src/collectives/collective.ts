@@ -1,12 +1,20 @@
 /** Every collective, whatever its operation and algorithm: the messages it is made of, and what they cost. */
 import type { Algorithm, Collective, Operation, Program } from '../effects/effect.ts';
 import { positionIn } from '../effects/group.ts';
+import type { Tensor } from '../effects/tensor.ts';
 import { elementsOf, segmentLength } from '../effects/tensor.ts';
 import type { Rank } from '../units/identity.ts';
 import type { Bytes, Seconds } from '../units/quantity.ts';
+import { directAllToAll } from './direct-all-to-all.ts';
+import { directShift } from './direct-shift.ts';
 import { groupShape } from './group-shape.ts';
+import { doublingAllGather } from './halving-doubling-all-gather.ts';
+import { halvingDoublingAllReduce } from './halving-doubling-all-reduce.ts';
+import { halvingReduceScatter } from './halving-doubling-reduce-scatter.ts';
+import { isPowerOfTwo } from './halving-doubling.ts';
 import { hierarchicalAllGather } from './hierarchical-all-gather.ts';
 import { hierarchicalAllReduce } from './hierarchical-all-reduce.ts';
+import { hierarchicalAllToAll } from './hierarchical-all-to-all.ts';
 import { hierarchicalReduceScatter } from './hierarchical-reduce-scatter.ts';
 import type { Hierarchical } from './hierarchy.ts';
 import type { Links } from './link-rate.ts';
@@ -15,6 +23,8 @@ import type { Payload } from './payload.ts';
 import { ringAllGather } from './ring-all-gather.ts';
 import { ringAllReduce } from './ring-all-reduce.ts';
 import { ringReduceScatter } from './ring-reduce-scatter.ts';
+import type { Tree } from './tree-all-reduce.ts';
+import { treeAllReduce } from './tree-all-reduce.ts';
 
 /** All that the cost of a collective depends on, links apart. */
 export interface CollectiveShape extends Payload {
@@ -37,55 +47,93 @@ export const collectiveShape = (effect: Collective, scaleUpDomain: number): Coll
  */
 export const messageProgram = (effect: Collective, self: Rank): Program<void> => {
   assertFits(effect, self);
-  return methodOf(effect).program(effect, self);
+  return methodOf(effect.operation, effect.algorithm, effect.group.size).program(effect, self);
 };
 
 /** When the last rank is done, all having started together on an idle fabric. */
-export const collectiveTime = (shape: CollectiveShape, links: Links): Seconds => methodOf(shape).time(shape, links);
+export const collectiveTime = (shape: CollectiveShape, links: Links): Seconds => timeBy(shape.algorithm, shape, links);
+
+/** The same, had `algorithm` been chosen. */
+export const timeBy = (algorithm: Algorithm, asked: Omit<CollectiveShape, 'algorithm'>, links: Links): Seconds =>
+  methodOf(asked.operation, algorithm, asked.group.size).time(asked, links);
 
 /** What the rank at `position` of the group sends, to the byte. */
 export const sentBytes = (shape: CollectiveShape, position: number): Bytes =>
-  methodOf(shape).sentBytes(shape, position);
+  methodOf(shape.operation, shape.algorithm, shape.group.size).sentBytes(shape, position);
 
 /** What the message program allocates on each rank, from its start to its end. */
-export const scratchBytes = (shape: CollectiveShape): Bytes => methodOf(shape).scratchBytes(shape);
+export const scratchBytes = (shape: CollectiveShape): Bytes =>
+  methodOf(shape.operation, shape.algorithm, shape.group.size).scratchBytes(shape);
 
-const RING: Readonly<Record<Operation, Method>> = {
+type MethodsOf<Found> = Readonly<Partial<Record<Operation, Found>>>;
+
+const RING: MethodsOf<Method> = {
   'all-reduce': ringAllReduce,
   'all-gather': ringAllGather,
   'reduce-scatter': ringReduceScatter,
 };
-
-const HIERARCHICAL: Readonly<Record<Operation, (algorithm: Hierarchical) => Method>> = {
+const HALVING_DOUBLING: MethodsOf<Method> = {
+  'all-reduce': halvingDoublingAllReduce,
+  'all-gather': doublingAllGather,
+  'reduce-scatter': halvingReduceScatter,
+};
+const DIRECT: MethodsOf<Method> = { 'all-to-all': directAllToAll, shift: directShift };
+const TREE: MethodsOf<(algorithm: Tree) => Method> = { 'all-reduce': treeAllReduce };
+const HIERARCHICAL: MethodsOf<(algorithm: Hierarchical) => Method> = {
   'all-reduce': hierarchicalAllReduce,
   'all-gather': hierarchicalAllGather,
   'reduce-scatter': hierarchicalReduceScatter,
+  'all-to-all': hierarchicalAllToAll,
 };
 
-const methodOf = ({ operation, algorithm }: Pick<CollectiveShape, 'operation' | 'algorithm'>): Method => {
+/** How `size` ranks do `operation` by `algorithm`. */
+const methodOf = (operation: Operation, algorithm: Algorithm, size: number): Method => {
+  const method = methodBy(operation, algorithm, size);
+  if (method === undefined) throw new RangeError(`there is no ${algorithm.kind} ${operation}`);
+  return method;
+};
+
+const methodBy = (operation: Operation, algorithm: Algorithm, size: number): Method | undefined => {
   switch (algorithm.kind) {
     case 'ring':
       return RING[operation];
     case 'hierarchical':
-      return HIERARCHICAL[operation](algorithm);
+      return HIERARCHICAL[operation]?.(algorithm);
+    case 'tree':
+      return TREE[operation]?.(algorithm);
+    case 'halving-doubling':
+      if (!isPowerOfTwo(size)) throw new RangeError(`halving-doubling on a group of ${size}: want a power of two`);
+      return HALVING_DOUBLING[operation];
+    case 'direct':
+      return DIRECT[operation];
     default:
       return algorithm satisfies never;
   }
 };
 
-const assertFits = ({ operation, algorithm, group, whole, shard }: Collective, self: Rank): void => {
+const assertFits = (effect: Collective, self: Rank): void => {
+  const { algorithm, group } = effect;
   const position = positionIn(group, self);
   if (!Number.isInteger(position) || position < 0 || position >= group.size)
     throw new RangeError(
       `rank ${self} is not in the ${group.axis} group of ${group.size} from ${group.first} by ${group.stride}`,
     );
-  if (algorithm.kind === 'hierarchical' && group.size % algorithm.domain !== 0)
+  if ((algorithm.kind === 'hierarchical' || algorithm.kind === 'tree') && group.size % algorithm.domain !== 0)
     throw new RangeError(`${algorithm.domain} ranks a node do not divide a group of ${group.size}`);
-
-  const elements = elementsOf(whole);
-  const own = operation === 'all-reduce' ? elements : segmentLength(elements, group.size, position);
-  if (elementsOf(shard) !== own)
-    throw new RangeError(
-      `${operation}: the shard of member ${position} has ${elementsOf(shard)} elements, want ${own}`,
-    );
+  assertShard(effect, position);
 };
+
+const assertShard = ({ operation, group, whole, shard }: Collective, position: number): void => {
+  const isSegment = operation === 'all-gather' || operation === 'reduce-scatter';
+  const elements = elementsOf(whole);
+  const wanted = isSegment ? segmentLength(elements, group.size, position) : elements;
+  if (elementsOf(shard) !== wanted)
+    throw new RangeError(
+      `${operation}: the shard of member ${position} has ${elementsOf(shard)} elements, want ${wanted}`,
+    );
+  if (!isSegment && operation !== 'all-reduce' && overlap(whole, shard))
+    throw new RangeError(`${operation}: the shard of member ${position} lies in its whole, want a place of its own`);
+};
+
+const overlap = (a: Tensor, b: Tensor): boolean =>
+  a.block === b.block && Math.max(a.offset, b.offset) < Math.min(a.offset + elementsOf(a), b.offset + elementsOf(b));

@@ -7,6 +7,7 @@ import { elementsOf, segmentLength, segmentLengthMax, segmentOf } from '../effec
 import type { Rank } from '../units/identity.ts';
 import type { Bytes, Seconds } from '../units/quantity.ts';
 import { plus } from '../units/quantity.ts';
+import type { GroupShape } from './group-shape.ts';
 import type { Links } from './link-rate.ts';
 import type { Payload } from './payload.ts';
 import { bytesOf } from './payload.ts';
@@ -74,10 +75,7 @@ export interface PhaseTimes {
  */
 export const phaseTimes = ({ domain, segments }: Hierarchical, payload: Payload, links: Links): PhaseTimes => {
   const { group, elements, dtype } = payload;
-  if (group.domain !== domain)
-    throw new RangeError(
-      `a hierarchy of ${domain} ranks a node on a group of ${group.domain} a domain: want them equal`,
-    );
+  assertDomain(domain, group);
   const nodes = group.size / domain;
   const message = longestMessage(segments, elements, group.size);
   return {
@@ -87,6 +85,14 @@ export const phaseTimes = ({ domain, segments }: Hierarchical, payload: Payload,
     ),
     rail: ringTime({ steps: nodes - 1, group: { size: nodes, domain: 1 }, segment: bytesOf(message, dtype) }, links),
   };
+};
+
+/** Refuses a hierarchy that is not that of the fabric: its edges would be of two kinds where the formulas see one. */
+export const assertDomain = (domain: number, group: GroupShape): void => {
+  if (group.domain !== domain)
+    throw new RangeError(
+      `a hierarchy of ${domain} ranks a node on a group of ${group.domain} a domain: want them equal`,
+    );
 };
 
 /** Elements of all segments of the rail at place `rail` of the nodes. */

@@ -7,7 +7,7 @@ import type { GroupShape } from './group-shape.ts';
 
 export interface Payload {
   readonly group: GroupShape;
-  /** Of the whole: what an all-reduce sums, an all-gather fills and a reduce-scatter uses up. */
+  /** Of the whole: what an all-reduce sums, an all-gather fills, a reduce-scatter uses up, the others send. */
   readonly elements: number;
   readonly dtype: Dtype;
 }

@@ -3,7 +3,7 @@ import { compute, receive, send, tensor } from '../effects/ask.ts';
 import type { Collective, Program } from '../effects/effect.ts';
 import { OPERATIONS } from '../effects/effect.ts';
 import type { Group } from '../effects/group.ts';
-import { member, positionIn } from '../effects/group.ts';
+import { AXES, member, positionIn } from '../effects/group.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import { elementsOf, segmentOf } from '../effects/tensor.ts';
 import type { Dtype } from '../kernels/dtype.ts';
@@ -23,8 +23,12 @@ export interface Ring {
   readonly segment: (index: number) => readonly Tensor[];
 }
 
-/** Messages of one operation carry one tag, so that a gather may run beside a reduction of the same group. */
-export const tagOf = ({ operation }: Collective): number => OPERATIONS.indexOf(operation);
+/**
+ * Messages of one operation on one axis carry one tag, so that a gather may run beside a reduction of the same group,
+ * and the gathers of two groups that share a pair of ranks beside each other.
+ */
+export const tagOf = ({ operation, group }: Collective): number =>
+  AXES.indexOf(group.axis) * OPERATIONS.length + OPERATIONS.indexOf(operation);
 
 /** The ring of the whole group, which passes round one contiguous segment a member. */
 export const ringOf = (effect: Collective, self: Rank): Ring => ({

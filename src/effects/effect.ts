@@ -90,15 +90,26 @@ export interface Mark extends Ask<void> {
   readonly event: string;
 }
 
-export const OPERATIONS = ['all-reduce', 'all-gather', 'reduce-scatter'] as const;
+export const OPERATIONS = ['all-reduce', 'all-gather', 'reduce-scatter', 'all-to-all', 'shift'] as const;
 export type Operation = (typeof OPERATIONS)[number];
-/** `hierarchical`: in the domain, then along each rail, `segments` pieces of the message one behind another. */
+/**
+ * `hierarchical`: in the domain, then along each rail, `segments` pieces of the message one behind another.
+ * `tree`: the ranks of each node in a ring, then a double binary tree along each rail (all-reduce), `domain` ranks a node.
+ * `halving-doubling`: partners at distances that are powers of two.
+ * `direct`: each rank sends to each other one in turn (all-to-all; a shift has no other).
+ */
 export type Algorithm =
-  { readonly kind: 'ring' } | { readonly kind: 'hierarchical'; readonly domain: number; readonly segments: number };
+  | { readonly kind: 'ring' }
+  | { readonly kind: 'hierarchical'; readonly domain: number; readonly segments: number }
+  | { readonly kind: 'tree'; readonly domain: number; readonly segments: number }
+  | { readonly kind: 'halving-doubling' }
+  | { readonly kind: 'direct' };
 /**
  * The ranks of `group` combine their tensors. With n ranks and a whole of S elements:
  * all-reduce: `whole` is summed in place; all-gather: each rank's `shard` fills its segment of `whole`;
- * reduce-scatter: each rank's segment of the sum of `whole` lands in `shard`, and `whole` is used up as workspace.
+ * reduce-scatter: each rank's segment of the sum of `whole` lands in `shard`, and `whole` is used up as workspace;
+ * all-to-all: segment j of rank i's `whole` becomes segment i of rank j's `shard`, which is as large;
+ * shift: each rank's `whole` becomes the next rank's `shard`, which is as large, the last one's the first one's.
  */
 export interface Collective extends Ask<void> {
   readonly kind: 'collective';
@@ -154,6 +165,8 @@ export interface Task<Result> {
 export interface Fork {
   readonly kind: 'fork';
   readonly program: Program<unknown>;
+  /** What is started is joined in the order of its starts among all of that name; null: joined in the section it is started in. */
+  readonly name: string | null;
 }
 export interface Join {
   readonly kind: 'join';

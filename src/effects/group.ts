@@ -2,8 +2,11 @@
 import type { Rank } from '../units/identity.ts';
 import { rank } from '../units/identity.ts';
 
-/** The axes of the rank grid along which messages travel; `control` carries the job supervisor's reports. */
-export const AXES = ['tp', 'pp', 'dp', 'control'] as const;
+/**
+ * The axes of the rank grid along which messages travel: tensor, context, pipeline and data ranks, expert ranks, the
+ * tensor and the data ranks of experts, the replicas of sharded states; `control` carries the job supervisor's reports.
+ */
+export const AXES = ['tp', 'cp', 'pp', 'dp', 'ep', 'etp', 'edp', 'replica', 'control'] as const;
 export type Axis = (typeof AXES)[number];
 
 export interface Group {

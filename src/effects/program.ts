@@ -6,8 +6,8 @@ import type { AnswerTo, Effect, EffectOf, Fork, Join, Kind, Program, Task } from
 export function* ask<E extends Effect>(effect: E): Program<AnswerTo<E>> {
   return (yield effect) as AnswerTo<E>;
 }
-export function* fork<Result>(program: Program<Result>): Program<Task<Result>> {
-  return (yield { kind: 'fork', program }) as Task<Result>;
+export function* fork<Result>(program: Program<Result>, name: string | null = null): Program<Task<Result>> {
+  return (yield { kind: 'fork', program, name }) as Task<Result>;
 }
 export function* join<Result>(task: Task<Result>): Program<Result> {
   return (yield { kind: 'join', task }) as Result;
@@ -34,8 +34,8 @@ export type Handlers<State> = {
 /** What answers effects, and what a strand of a program carries there: a clock, a lane, a worker. */
 export interface World<State> {
   readonly handlers: Handlers<State>;
-  /** The state of a strand that `parent` starts now. */
-  fork(parent: Strand<State>): State;
+  /** The state of a strand that `parent` starts now under that name. */
+  fork(parent: Strand<State>, name: string | null): State;
   /** `strand` has waited for `child`, which is done. */
   join(strand: Strand<State>, child: Strand<State>): void;
   /** `strand` has returned. */
@@ -80,7 +80,7 @@ export class Strand<State> implements Task<unknown> {
 
   #reply(asked: Effect | Fork | Join): unknown {
     if (asked.kind === 'fork') {
-      const child = new Strand(this.#world, this.rank, this.#world.fork(this), asked.program);
+      const child = new Strand(this.#world, this.rank, this.#world.fork(this, asked.name), asked.program);
       child.resume(undefined);
       return child;
     }

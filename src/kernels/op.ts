@@ -28,13 +28,18 @@ import {
   ropeCost,
   softmaxCost,
 } from './op/element-wise.ts';
+import type { GroupedMatmul } from './op/grouped-matmul.ts';
+import { groupedMatmulCost } from './op/grouped-matmul.ts';
 import type { Matmul } from './op/matmul.ts';
 import { matmulCost } from './op/matmul.ts';
+import type { Copy, Permute, TopK } from './op/routing.ts';
+import { copyCost, permuteCost, topKCost } from './op/routing.ts';
 import type { CrossEntropy, Embedding } from './op/token.ts';
 import { crossEntropyCost, embeddingCost } from './op/token.ts';
 
 export type Op =
   | Matmul
+  | GroupedMatmul
   | FlashAttention
   | Norm
   | Activation
@@ -46,6 +51,9 @@ export type Op =
   | Dropout
   | BiasGradient
   | Cast
+  | TopK
+  | Permute
+  | Copy
   | Embedding
   | CrossEntropy
   | Adam
@@ -56,6 +64,7 @@ type OpOf<K extends OpKind> = Extract<Op, { readonly kind: K }>;
 /** Leave an operation out and it does not compile. */
 const COSTS: { readonly [K in OpKind]: (op: OpOf<K>) => OpCost } = {
   matmul: matmulCost,
+  'grouped-matmul': groupedMatmulCost,
   'flash-attention': flashAttentionCost,
   norm: normCost,
   activation: activationCost,
@@ -67,6 +76,9 @@ const COSTS: { readonly [K in OpKind]: (op: OpOf<K>) => OpCost } = {
   dropout: dropoutCost,
   'bias-gradient': biasGradientCost,
   cast: castCost,
+  'top-k': topKCost,
+  permute: permuteCost,
+  copy: copyCost,
   embedding: embeddingCost,
   'cross-entropy': crossEntropyCost,
   adam: adamCost,
@@ -80,6 +92,7 @@ export const costOf = (op: Op): OpCost => {
 
 const CLASSES: Readonly<Record<OpKind, OpClass>> = {
   matmul: 'matrix',
+  'grouped-matmul': 'matrix',
   'flash-attention': 'attention',
   norm: 'vector',
   activation: 'vector',
@@ -91,10 +104,13 @@ const CLASSES: Readonly<Record<OpKind, OpClass>> = {
   dropout: 'vector',
   'bias-gradient': 'vector',
   cast: 'vector',
+  'top-k': 'vector',
+  permute: 'vector',
+  copy: 'vector',
   embedding: 'vector',
   'cross-entropy': 'vector',
   adam: 'optimizer',
   'squared-norm': 'optimizer',
 };
 /** The row of the time table that an operation belongs to; products a head belong to attention. */
-export const classOf = (op: Op): OpClass => (op.kind === 'matmul' && op.batch > 1 ? 'attention' : CLASSES[op.kind]);
+export const classOf = (op: Op): OpClass => (op.kind === 'matmul' && op.isAttention ? 'attention' : CLASSES[op.kind]);

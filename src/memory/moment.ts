@@ -2,7 +2,8 @@
 
 /** A pass of a microbatch through a model chunk: a slot of a pipeline schedule. */
 export interface Moment {
-  readonly pass: 'forward' | 'backward';
+  /** `weight`: the gradients of the weights alone, in schedules that put them off. */
+  readonly pass: 'forward' | 'backward' | 'weight';
   readonly microbatch: number;
   readonly chunk: number;
 }

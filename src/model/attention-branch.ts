@@ -3,103 +3,141 @@ import { release, section } from '../effects/ask.ts';
 import type { Program } from '../effects/effect.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import type { RecomputeModule } from '../scenario/job.ts';
-import type { LayerContext } from './context.ts';
-import { activation, view } from './context.ts';
-import type { UnitWeights } from './context.ts';
-import { biasBackward, columnBackward, columnForward, rowBackward, rowForward } from './projection.ts';
-import { branchGradient, normBackward, normForward, residualForward } from './residual.ts';
-import type { CoreSaved } from './self-attention.ts';
-import { coreBackward, coreForward, rotate } from './self-attention.ts';
+import type { LayerKind } from '../scenario/layer-kind.ts';
+import { headsOf } from './attention-core.ts';
+import type { LayerContext, UnitWeights } from './context.ts';
+import { activation, findWeight, forwardOnly, releaseAfterWeights, weightOf } from './context.ts';
+import type { LatentSaved } from './latent-attention.ts';
+import { latentBackward, latentForward, latentTensors, latentUp } from './latent-attention.ts';
+import { biasBackward, branchOutput, rowBackward, rowForward } from './projection.ts';
+import type { PlainSaved } from './query-key-value.ts';
+import { plainBackward, plainForward } from './query-key-value.ts';
+import { branchBackward, branchForward, normBackward, normForward } from './residual.ts';
+import type { BranchSaved } from './residual.ts';
+import type { CoreInputs, CoreSaved } from './self-attention.ts';
+import { coreBackward, coreForward, coreTensors } from './self-attention.ts';
+
+/** What the way to queries, keys and values kept. */
+type ProjectionSaved = ({ readonly kind: 'plain' } & PlainSaved) | ({ readonly kind: 'latent' } & LatentSaved);
 
 /** Kept for backward. A null was dropped, to be computed again. */
 export interface AttentionSaved {
   readonly normalised: Tensor | null;
-  readonly qkv: Tensor;
-  readonly core: CoreSaved | null;
+  readonly projection: ProjectionSaved;
+  readonly core: CoreSaved;
   readonly heads: Tensor;
-  readonly mask: Tensor | null;
+  readonly branch: BranchSaved;
 }
-export const attentionTensors = ({ normalised, qkv, core, heads, mask }: AttentionSaved): readonly Tensor[] =>
-  [normalised, qkv, ...(core ?? []), heads, mask].filter((tensor) => tensor !== null);
+/** All but the keys that layers behind still read. */
+export const attentionTensors = ({ normalised, projection, core, heads, branch }: AttentionSaved): readonly Tensor[] =>
+  [
+    normalised,
+    ...(projection.kind === 'plain' ? projection.raw : latentTensors(projection)),
+    ...coreTensors(core),
+    heads,
+    branch.output,
+    branch.mask,
+  ].filter((tensor) => tensor !== null);
+/** Keys and values that layers behind this one read. */
+export const sharedKeys = ({ projection }: AttentionSaved): readonly Tensor[] =>
+  projection.kind === 'plain' ? projection.shared : [];
 
-const widthOf = ({ heads, kvHeads, job }: LayerContext): number => (heads + 2 * kvHeads) * job.model.headDim;
-const norm = (context: LayerContext, values: Tensor, input: Tensor): Program<Tensor> =>
-  normForward(context, { values, unit: 'layer', name: 'attention norm', input });
+/** A layer's attention: its kind, its weights and its input. */
+export interface AttentionAt {
+  readonly kind: LayerKind;
+  readonly weights: UnitWeights;
+  readonly input: Tensor;
+}
 
-/** input [rows, h] -> input + attention(norm(input)). */
+const norm = (context: LayerContext, { weights, input }: AttentionAt): Program<Tensor> =>
+  normForward(context, { weights, name: 'attention norm', input });
+
+function* project(
+  context: LayerContext,
+  { kind, weights, normalised, keys }: AttentionAt & { normalised: Tensor; keys: readonly Tensor[] },
+): Program<{ inputs: CoreInputs; projection: ProjectionSaved }> {
+  if (context.job.model.latent !== null) {
+    const { inputs, saved } = yield* latentForward(context, { weights, normalised });
+    return { inputs, projection: { kind: 'latent', ...saved } };
+  }
+  const { inputs, saved } = yield* plainForward(context, { kind, weights, normalised, keys });
+  return { inputs, projection: { kind: 'plain', ...saved } };
+}
+
+/** input [rows, h] -> input + attention(norm(input)). `keys`: those of the layer before, for a layer without its own. */
 export function* attentionForward(
   context: LayerContext,
-  { values, input, drops }: { values: Tensor; input: Tensor; drops: ReadonlySet<RecomputeModule> },
+  at: AttentionAt,
+  { keys, drops }: { keys: readonly Tensor[]; drops: ReadonlySet<RecomputeModule> },
 ): Program<{ output: Tensor; saved: AttentionSaved }> {
-  const parameters = context.parameters.layer;
-  const inner = context.heads * context.job.model.headDim;
-  const normalised = yield* norm(context, values, input);
-  const qkv = yield* columnForward(context, normalised, view(values, parameters, 'qkv'), widthOf(context));
+  const { kind, weights, input } = at;
+  const width = context.heads * context.job.model.headDim;
+  const normalised = yield* norm(context, at);
+  const { inputs, projection } = yield* project(context, { ...at, normalised, keys });
+  const heads = yield* activation(context, [context.tokens, width]);
+  const core = yield* coreForward(context, { weights, heads: headsOf(context, kind), inputs, output: heads, drops });
+  const weight = weightOf(weights, 'attention out').value;
+  const out = yield* rowForward(context, { input: heads, weight, allocated: branchOutput });
   if (drops.has('layernorm')) yield* release(normalised.block);
-  yield* rotate(context, qkv);
-  const heads = yield* activation(context, [context.tokens, inner]);
-  const core = yield* coreForward(context, qkv, heads);
-  if (drops.has('core_attn')) for (const { block } of core) yield* release(block);
-  const branch = yield* rowForward(context, heads, view(values, parameters, 'attention out'), inner);
-  const { sum, mask } = yield* residualForward(context, branch, input);
-  const saved: AttentionSaved = {
-    normalised: drops.has('layernorm') ? null : normalised,
-    qkv,
-    core: drops.has('core_attn') ? null : core,
-    heads,
-    mask,
-  };
-  return { output: sum, saved };
+  const { sum, branch } = yield* branchForward(context, {
+    weights,
+    name: 'attention post norm',
+    branch: out,
+    residual: input,
+  });
+  const kept = drops.has('layernorm') ? null : normalised;
+  return { output: sum, saved: { normalised: kept, projection, core, heads, branch } };
 }
 
 /** Gradient of the sum -> gradient that reaches the input through the branch, scratch; gives up what was saved. */
 export function* attentionBackward(
   context: LayerContext,
-  { weights, saved, input, gradient }: { weights: UnitWeights; saved: AttentionSaved; input: Tensor; gradient: Tensor },
-): Program<Tensor> {
-  const { values, gradients } = weights;
-  const parameters = context.parameters.layer;
-  const toHeads = yield* branchGradient(context, gradient, saved.mask, (branch) =>
-    outBackward(context, weights, saved, branch),
+  at: AttentionAt,
+  { saved, gradient, fromBehind }: { saved: AttentionSaved; gradient: Tensor; fromBehind: readonly Tensor[] },
+): Program<{ gradient: Tensor; toKeysBefore: Tensor | null }> {
+  const { kind, weights, input } = at;
+  const { projection, core, heads: output } = saved;
+  const toHeads = yield* branchBackward(
+    context,
+    { weights, name: 'attention post norm', gradient, saved: saved.branch },
+    (branch) => outBackward(context, { weights, heads: output, gradient: branch }),
   );
-  if (saved.mask !== null) yield* release(saved.mask.block);
-  const core = saved.core ?? (yield* section('recompute core', () => coreAgain(context, saved), { term: 'recompute' }));
-  const toQkv = yield* coreBackward(context, { qkv: saved.qkv, output: saved.heads, saved: core, gradient: toHeads });
-  for (const { block } of [...core, saved.heads, saved.qkv, toHeads]) yield* release(block);
-  yield* rotate(context, toQkv);
-  const normalised =
-    saved.normalised ?? (yield* section('recompute norm', () => norm(context, values, input), { term: 'recompute' }));
-  if (context.job.model.bias.qkv)
-    yield* biasBackward(context, { gradient: toQkv, bias: view(gradients, parameters, 'qkv bias') });
-  const weight = { value: view(values, parameters, 'qkv'), gradient: view(gradients, parameters, 'qkv') };
-  const toNorm = yield* columnBackward(context, {
-    input: normalised,
-    gradient: toQkv,
-    weight,
-    width: widthOf(context),
-  });
-  yield* release(toQkv.block);
-  yield* release(normalised.block);
-  return yield* normBackward(context, { ...weights, unit: 'layer', name: 'attention norm', input, gradient: toNorm });
+  const again = (): Program<Tensor> => section('recompute norm', () => norm(context, at), { term: 'recompute' });
+  let normalised = saved.normalised;
+  if (core.inputs === null) normalised ??= yield* again();
+  const inputs = core.inputs ?? (yield* upAgain(context, { weights, normalised: normalised!, projection }));
+  const asked = { weights, heads: headsOf(context, kind), inputs, kept: core.kept, output, gradient: toHeads };
+  const { toQueries, toKeys } = yield* coreBackward(context, asked);
+  yield* release(toHeads.block);
+  yield* releaseAfterWeights(context, output);
+  normalised ??= yield* again();
+  const back = { weights, normalised, toQueries, toKeys };
+  const reached =
+    projection.kind === 'plain'
+      ? yield* plainBackward(context, { ...back, kind, saved: projection, fromBehind })
+      : { gradient: yield* latentBackward(context, { ...back, saved: projection }), toKeysBefore: null };
+  yield* releaseAfterWeights(context, normalised);
+  const toInput = { weights, name: 'attention norm', input, gradient: reached.gradient };
+  return { gradient: yield* normBackward(context, toInput), toKeysBefore: reached.toKeysBefore };
+}
+
+/** The projections up from the latents once more. */
+function* upAgain(
+  context: LayerContext,
+  { weights, normalised, projection }: { weights: UnitWeights; normalised: Tensor; projection: ProjectionSaved },
+): Program<CoreInputs> {
+  if (projection.kind === 'plain') throw new TypeError('only what came up from latents is ever projected again');
+  return yield* section(
+    'recompute projections up',
+    () => latentUp(forwardOnly(context), { weights, normalised, saved: projection }),
+    { term: 'recompute' },
+  );
 }
 
 function* outBackward(
   context: LayerContext,
-  { values, gradients }: UnitWeights,
-  { heads }: AttentionSaved,
-  gradient: Tensor,
+  { weights, heads, gradient }: { weights: UnitWeights; heads: Tensor; gradient: Tensor },
 ): Program<Tensor> {
-  const parameters = context.parameters.layer;
-  if (context.job.model.bias.attentionOut)
-    yield* biasBackward(context, { gradient, bias: view(gradients, parameters, 'attention out bias') });
-  const weight = {
-    value: view(values, parameters, 'attention out'),
-    gradient: view(gradients, parameters, 'attention out'),
-  };
-  const width = context.heads * context.job.model.headDim;
-  return yield* rowBackward(context, { input: heads, gradient, weight, width });
+  yield* biasBackward(context, { gradients: [gradient], bias: findWeight(weights, 'attention out bias') });
+  return yield* rowBackward(context, { input: heads, gradient, weight: weightOf(weights, 'attention out') });
 }
-
-/** The core once more, for what it keeps; its output is known and written over with the same values. */
-const coreAgain = (context: LayerContext, { qkv, heads }: AttentionSaved): Program<CoreSaved> =>
-  coreForward(context, qkv, heads);

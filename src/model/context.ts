@@ -1,20 +1,32 @@
 /** What the layer programs of one tensor rank need to know of the job. */
 import type { Algorithm, Operation, Program } from '../effects/effect.ts';
 import type { Group } from '../effects/group.ts';
-import { collective, tensor } from '../effects/ask.ts';
+import { collective, release, tensor } from '../effects/ask.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import { elementsOf, part } from '../effects/tensor.ts';
 import type { Job } from '../scenario/job.ts';
 import type { Dtype } from '../kernels/dtype.ts';
 import type { Formats } from './precision.ts';
 import { FORMATS } from './precision.ts';
-import type { Parameter, UnitKind } from './unit.ts';
-import { paddedVocabulary, parametersOf } from './unit.ts';
+import type { Parameter } from './parameter.ts';
+import { paddedVocabulary } from './parameter.ts';
+import type { Unit, UnitParameters } from './unit.ts';
+import { parametersOf } from './unit.ts';
 
-/** A unit's weights and gradients, each one flat tensor. */
-export interface UnitWeights {
+/** Weights and their gradients, each one flat tensor, and what both hold in their order. */
+export interface Flat {
+  readonly parameters: readonly Parameter[];
   readonly values: Tensor;
   readonly gradients: Tensor;
+}
+export interface UnitWeights extends Flat {
+  /** The routed experts' own; null in a unit without any. */
+  readonly experts: Flat | null;
+}
+/** A weight and the place of its gradient. */
+export interface Weight {
+  readonly value: Tensor;
+  readonly gradient: Tensor;
 }
 
 export type ChooseAlgorithm = (asked: {
@@ -23,13 +35,24 @@ export type ChooseAlgorithm = (asked: {
   payload: { elements: number; dtype: Dtype };
 }) => Algorithm;
 
+/** The ranks that share a layer's work with this one. */
+export interface LayerGroups {
+  /** Split its projections. */
+  readonly tensor: Group;
+  /** Hold the other parts of the same sequences. */
+  readonly context: Group;
+  /** Hold the other experts. */
+  readonly expert: Group;
+  /** Split its experts. */
+  readonly expertTensor: Group;
+}
+
 export interface LayerContext {
   readonly job: Job;
   readonly formats: Formats;
-  /** The tensor ranks among which this rank's layers are split. */
-  readonly group: Group;
+  readonly groups: LayerGroups;
   readonly chooseAlgorithm: ChooseAlgorithm;
-  /** T: tokens of a microbatch. */
+  /** T: tokens of a microbatch on this rank's part of the sequences. */
   readonly tokens: number;
   /** Tokens of a microbatch on this rank outside the split layers: T / tp with sequence parallelism, else T. */
   readonly rows: number;
@@ -39,18 +62,20 @@ export interface LayerContext {
   readonly kvHeads: number;
   readonly ffn: number;
   readonly vocabulary: number;
-  readonly parameters: Readonly<Record<UnitKind, readonly Parameter[]>>;
+  /** Where what only weights' gradients need is put off to, for a pass of its own; null when backward does it at once. */
+  readonly deferred: (() => Program<void>)[] | null;
+  /** What a unit holds on this rank. */
+  readonly parametersOf: (unit: Unit) => UnitParameters;
 }
 
-export const layerContext = (job: Job, group: Group, chooseAlgorithm: ChooseAlgorithm): LayerContext => {
+export const layerContext = (job: Job, groups: LayerGroups, chooseAlgorithm: ChooseAlgorithm): LayerContext => {
   const { model, layout, workload } = job;
-  const tokens = layout.microbatch * workload.sequence;
+  const tokens = (layout.microbatch * workload.sequence) / layout.cp;
   const isSequenceParallel = layout.sequenceParallel && layout.tp > 1;
-  const split = { tp: layout.tp, isSplit: layout.pp > 1 };
   return {
     job,
     formats: FORMATS[job.precision],
-    group,
+    groups,
     chooseAlgorithm,
     tokens,
     rows: isSequenceParallel ? tokens / layout.tp : tokens,
@@ -59,22 +84,36 @@ export const layerContext = (job: Job, group: Group, chooseAlgorithm: ChooseAlgo
     kvHeads: model.kvHeads / layout.tp,
     ffn: model.ffn / layout.tp,
     vocabulary: paddedVocabulary(model.vocabulary, layout.tp) / layout.tp,
-    parameters: {
-      embedding: parametersOf('embedding', model, split),
-      layer: parametersOf('layer', model, split),
-      head: parametersOf('head', model, split),
-    },
+    deferred: null,
+    parametersOf: remembered(job),
   };
 };
 
-/** The tensor of that name within a unit's flat weights or gradients. */
-export const view = (flat: Tensor, parameters: readonly Parameter[], name: string): Tensor => {
+const remembered = ({ model, layout: { tp, ep, etp, pp } }: Job): LayerContext['parametersOf'] => {
+  const known = new Map<string, UnitParameters>();
+  return (unit) => {
+    let parameters = known.get(unit.name);
+    if (parameters === undefined)
+      known.set(unit.name, (parameters = parametersOf(unit, model, { tp, ep, etp, isSplit: pp > 1 })));
+    return parameters;
+  };
+};
+
+/** The weight of that name within a unit's flat tensors. */
+export const weightOf = (flat: Flat, name: string): Weight => {
+  const weight = findWeight(flat, name);
+  if (weight === null) throw new RangeError(`no ${name} among ${flat.parameters.map((one) => one.name).join(', ')}`);
+  return weight;
+};
+export const findWeight = ({ parameters, values, gradients }: Flat, name: string): Weight | null => {
   let start = 0;
   for (const parameter of parameters) {
-    if (parameter.name === name) return part(flat, start, parameter.elements);
-    start += parameter.elements;
+    const { elements } = parameter;
+    if (parameter.name === name)
+      return { value: part(values, start, elements), gradient: part(gradients, start, elements) };
+    start += elements;
   }
-  throw new RangeError(`no parameter ${name} among ${parameters.map((parameter) => parameter.name).join(', ')}`);
+  return null;
 };
 
 /** A tensor that backward needs. */
@@ -84,9 +123,19 @@ export const activation = (context: LayerContext, shape: readonly number[]): Pro
 export const scratch = (context: LayerContext, shape: readonly number[]): Program<Tensor> =>
   tensor(shape, context.formats.activation, 'workspace');
 
-/** Runs a collective among the tensor ranks; nothing happens on a rank that is alone. */
-export function* amongTensorRanks(
-  { group, chooseAlgorithm }: LayerContext,
+/** What only a weight's gradient needs, its operands' release among it: done at once, or in the weight pass. */
+export function* forWeights({ deferred }: LayerContext, program: () => Program<void>): Program<void> {
+  if (deferred === null) yield* program();
+  else deferred.push(program);
+}
+/** Gives up a tensor that a weight's gradient was the last to need. */
+export const releaseAfterWeights = (context: LayerContext, { block }: Tensor): Program<void> =>
+  forWeights(context, () => release(block));
+
+/** Runs a collective among the ranks of `group`; nothing happens on a rank that is alone. */
+export function* among(
+  { chooseAlgorithm }: LayerContext,
+  group: Group,
   operation: Operation,
   { whole, shard }: { whole: Tensor; shard: Tensor },
 ): Program<void> {
@@ -95,3 +144,26 @@ export function* amongTensorRanks(
   const algorithm = chooseAlgorithm({ operation, group, payload });
   yield* collective({ operation, algorithm, group, whole, shard });
 }
+export const amongTensorRanks = (
+  context: LayerContext,
+  operation: Operation,
+  tensors: { whole: Tensor; shard: Tensor },
+): Program<void> => among(context, context.groups.tensor, operation, tensors);
+
+/** For what every tensor rank does in full on its own rows: the weights are copies, and nothing is summed. */
+export const unsplit = (context: LayerContext): LayerContext => ({
+  ...context,
+  groups: { ...context.groups, tensor: { ...context.groups.tensor, size: 1 } },
+  tokens: context.rows,
+  isSequenceParallel: false,
+});
+
+/** For a forward run within a backward pass: it leaves nothing to a weight pass. */
+export const forwardOnly = (context: LayerContext): LayerContext =>
+  context.deferred === null ? context : { ...context, deferred: null };
+
+/** For products that engines leave out of quantisation: they stay in the activations' format. */
+export const unquantised = (context: LayerContext): LayerContext => ({
+  ...context,
+  formats: { ...context.formats, matrix: context.formats.activation },
+});

@@ -5,8 +5,8 @@ import type { Tensor } from '../effects/tensor.ts';
 import { elementsOf } from '../effects/tensor.ts';
 import type { Embedding } from '../kernels/op/token.ts';
 import type { LayerContext } from './context.ts';
-import { activation, amongTensorRanks, scratch, view } from './context.ts';
-import type { UnitWeights } from './context.ts';
+import { activation, amongTensorRanks, scratch, weightOf } from './context.ts';
+import type { UnitWeights, Weight } from './context.ts';
 import { normBackward, normForward } from './residual.ts';
 
 export interface EmbeddingSaved {
@@ -27,19 +27,38 @@ const lookup = (context: LayerContext, pass: Embedding['pass']): Embedding => ({
 });
 
 /** ids [T] -> [rows, h]. Each tensor rank looks up the rows of its part of the vocabulary; the sum is the embedding. */
+export function* lookUp(context: LayerContext, { table, ids }: { table: Weight; ids: Tensor }): Program<Tensor> {
+  const whole = yield* activation(context, [context.tokens, context.job.model.hidden]);
+  yield* compute(lookup(context, 'forward'), [ids, table.value], [whole]);
+  return yield* ownRows(context, whole);
+}
+
+/** Adds the gradient [rows, h] to the table's; gives up the gradient and the ids. */
+export function* lookUpBackward(
+  context: LayerContext,
+  { table, ids, gradient }: { table: Weight; ids: Tensor; gradient: Tensor },
+): Program<void> {
+  let whole = gradient;
+  if (context.isSequenceParallel) {
+    whole = yield* scratch(context, [context.tokens, context.job.model.hidden]);
+    yield* amongTensorRanks(context, 'all-gather', { whole, shard: gradient });
+    yield* release(gradient.block);
+  }
+  yield* compute(lookup(context, 'backward'), [ids, whole], [table.gradient]);
+  yield* release(whole.block);
+  yield* release(ids.block);
+}
+
 export function* embeddingForward(
   context: LayerContext,
-  { values, ids }: { values: Tensor; ids: Tensor },
+  { weights, ids }: { weights: UnitWeights; ids: Tensor },
 ): Program<{ output: Tensor; saved: EmbeddingSaved }> {
   const { model } = context.job;
-  const whole = yield* activation(context, [context.tokens, model.hidden]);
-  const table = view(values, context.parameters.embedding, 'token embedding');
-  yield* compute(lookup(context, 'forward'), [ids, table], [whole]);
-  const looked = yield* ownRows(context, whole);
+  const looked = yield* lookUp(context, { table: weightOf(weights, 'token embedding'), ids });
   const masked = model.dropout ? yield* dropped(context, looked) : { output: looked, mask: null };
   if (!model.embeddingNorm) return { output: masked.output, saved: { ids, mask: masked.mask, summed: null } };
   const input = masked.output;
-  const output = yield* normForward(context, { values, unit: 'embedding', name: 'embedding norm', input });
+  const output = yield* normForward(context, { weights, name: 'embedding norm', input });
   return { output, saved: { ids, mask: masked.mask, summed: input } };
 }
 
@@ -70,13 +89,7 @@ export function* embeddingBackward(
   const { ids, mask, summed } = saved;
   let rows = gradient;
   if (summed !== null) {
-    rows = yield* normBackward(context, {
-      ...weights,
-      unit: 'embedding',
-      name: 'embedding norm',
-      input: summed,
-      gradient,
-    });
+    rows = yield* normBackward(context, { weights, name: 'embedding norm', input: summed, gradient });
     yield* release(summed.block);
   }
   const dtype = context.formats.activation;
@@ -84,14 +97,5 @@ export function* embeddingBackward(
     yield* compute({ kind: 'dropout', elements: elementsOf(rows), dtype }, [rows, mask], [rows]);
     yield* release(mask.block);
   }
-  let whole = rows;
-  if (context.isSequenceParallel) {
-    whole = yield* scratch(context, [context.tokens, context.job.model.hidden]);
-    yield* amongTensorRanks(context, 'all-gather', { whole, shard: rows });
-    yield* release(rows.block);
-  }
-  const table = view(weights.gradients, context.parameters.embedding, 'token embedding');
-  yield* compute(lookup(context, 'backward'), [ids, whole], [table]);
-  yield* release(whole.block);
-  yield* release(ids.block);
+  yield* lookUpBackward(context, { table: weightOf(weights, 'token embedding'), ids, gradient: rows });
 }

@@ -1,113 +1,116 @@
-/** The MLP branch of a layer: norm, projection up, non-linearity, projection down, residual. */
-import { compute, release, section } from '../effects/ask.ts';
+/** The MLP branch of a layer: norm, an MLP or a mixture of experts, residual. */
+import { release, section } from '../effects/ask.ts';
 import type { Program } from '../effects/effect.ts';
 import type { Tensor } from '../effects/tensor.ts';
-import type { Activation } from '../kernels/op/element-wise.ts';
 import type { RecomputeModule } from '../scenario/job.ts';
-import type { LayerContext } from './context.ts';
-import { activation, scratch, view } from './context.ts';
-import type { UnitWeights } from './context.ts';
-import { biasBackward, columnBackward, columnForward, rowBackward, rowForward } from './projection.ts';
-import { branchGradient, normBackward, normForward, residualForward } from './residual.ts';
+import type { LayerKind } from '../scenario/layer-kind.ts';
+import type { LayerContext, UnitWeights } from './context.ts';
+import { forwardOnly, releaseAfterWeights } from './context.ts';
+import type { MixtureSaved } from './mixture.ts';
+import { mixtureBackward, mixtureForward, mixtureTensors } from './mixture.ts';
+import { branchOutput } from './projection.ts';
+import type { BranchSaved } from './residual.ts';
+import { branchBackward, branchForward, normBackward, normForward } from './residual.ts';
+import type { Mlp, MlpSaved } from './split-mlp.ts';
+import { mlpTensors, splitMlpDown, splitMlpForward, splitMlpUp } from './split-mlp.ts';
+
+type Body =
+  { readonly kind: 'mlp'; readonly saved: MlpSaved } | { readonly kind: 'mixture'; readonly saved: MixtureSaved };
 
 /** Kept for backward. A null was dropped, to be computed again. */
-export interface MlpSaved {
+export interface MlpBranchSaved {
   readonly normalised: Tensor | null;
-  readonly up: Tensor;
-  readonly activated: Tensor | null;
-  readonly mask: Tensor | null;
+  readonly body: Body | null;
+  readonly branch: BranchSaved;
 }
-export const mlpTensors = ({ normalised, up, activated, mask }: MlpSaved): readonly Tensor[] =>
-  [normalised, up, activated, mask].filter((tensor) => tensor !== null);
+const bodyTensors = (body: Body): readonly Tensor[] =>
+  body.kind === 'mlp' ? mlpTensors(body.saved) : mixtureTensors(body.saved);
+export const mlpBranchTensors = ({ normalised, body, branch }: MlpBranchSaved): readonly Tensor[] =>
+  [normalised, ...(body === null ? [] : bodyTensors(body)), branch.output, branch.mask].filter(
+    (tensor) => tensor !== null,
+  );
 
-const upWidth = ({ ffn, job }: LayerContext): number => (job.model.gated ? 2 : 1) * ffn;
-const norm = (context: LayerContext, values: Tensor, input: Tensor): Program<Tensor> =>
-  normForward(context, { values, unit: 'layer', name: 'mlp norm', input });
-const activationOp = (context: LayerContext, pass: Activation['pass']): Activation => ({
-  kind: 'activation',
-  activation: context.job.model.activation,
-  gated: context.job.model.gated,
-  pass,
-  elements: context.tokens * context.ffn,
-  dtype: context.formats.activation,
-});
-function* activate(context: LayerContext, up: Tensor): Program<Tensor> {
-  const activated = yield* activation(context, [context.tokens, context.ffn]);
-  yield* compute(activationOp(context, 'forward'), [up], [activated]);
-  return activated;
+/** A layer's MLP: its kind, its weights and its input. */
+export interface MlpAt {
+  readonly kind: LayerKind;
+  readonly weights: UnitWeights;
+  readonly input: Tensor;
+}
+
+const norm = (context: LayerContext, { weights, input }: MlpAt): Program<Tensor> =>
+  normForward(context, { weights, name: 'mlp norm', input });
+const mlpOf = ({ ffn }: LayerContext, weights: UnitWeights): Mlp => ({ weights, name: 'mlp', width: ffn });
+
+function* bodyForward(
+  context: LayerContext,
+  { kind, weights }: MlpAt,
+  { normalised, drops }: { normalised: Tensor; drops: ReadonlySet<RecomputeModule> },
+): Program<{ output: Tensor; body: Body }> {
+  if (kind.hasExperts) {
+    const { output, saved } = yield* mixtureForward(context, { weights, normalised, drops });
+    return { output, body: { kind: 'mixture', saved } };
+  }
+  const asked = { normalised, dropsActivated: drops.has('mlp_act'), allocated: branchOutput };
+  const { output, saved } = yield* splitMlpForward(context, mlpOf(context, weights), asked);
+  return { output, body: { kind: 'mlp', saved } };
 }
 
 /** input [rows, h] -> residual + mlp(norm(input)); in a parallel block input and residual differ. */
 export function* mlpForward(
   context: LayerContext,
-  {
-    values,
-    input,
-    residual,
-    drops,
-  }: {
-    values: Tensor;
-    input: Tensor;
-    residual: Tensor;
-    drops: ReadonlySet<RecomputeModule>;
-  },
-): Program<{ output: Tensor; saved: MlpSaved }> {
-  const parameters = context.parameters.layer;
-  const normalised = yield* norm(context, values, input);
-  const up = yield* columnForward(context, normalised, view(values, parameters, 'mlp up'), upWidth(context));
+  at: MlpAt,
+  { residual, drops }: { residual: Tensor; drops: ReadonlySet<RecomputeModule> },
+): Program<{ output: Tensor; saved: MlpBranchSaved }> {
+  const normalised = yield* norm(context, at);
+  const { output, body } = yield* bodyForward(context, at, { normalised, drops });
+  const dropsBody = drops.has(at.kind.hasExperts ? 'moe' : 'mlp');
+  if (dropsBody) for (const { block } of bodyTensors(body)) yield* release(block);
   if (drops.has('layernorm')) yield* release(normalised.block);
-  const activated = yield* activate(context, up);
-  const branch = yield* rowForward(context, activated, view(values, parameters, 'mlp down'), context.ffn);
-  if (drops.has('mlp_act')) yield* release(activated.block);
-  const { sum, mask } = yield* residualForward(context, branch, residual);
-  const saved: MlpSaved = {
-    normalised: drops.has('layernorm') ? null : normalised,
-    up,
-    activated: drops.has('mlp_act') ? null : activated,
-    mask,
-  };
-  return { output: sum, saved };
+  const ending = { weights: at.weights, name: 'mlp post norm', branch: output, residual };
+  const { sum, branch } = yield* branchForward(context, ending);
+  const kept = { normalised: drops.has('layernorm') ? null : normalised, body: dropsBody ? null : body };
+  return { output: sum, saved: { ...kept, branch } };
 }
 
 /** Gradient of the sum -> gradient that reaches the input through the branch, scratch; gives up what was saved. */
 export function* mlpBackward(
   context: LayerContext,
-  { weights, saved, input, gradient }: { weights: UnitWeights; saved: MlpSaved; input: Tensor; gradient: Tensor },
+  at: MlpAt,
+  { saved, gradient }: { saved: MlpBranchSaved; gradient: Tensor },
 ): Program<Tensor> {
-  const { values, gradients } = weights;
-  const parameters = context.parameters.layer;
-  const activated =
-    saved.activated ??
-    (yield* section('recompute activation', () => activate(context, saved.up), { term: 'recompute' }));
-  const toActivated = yield* branchGradient(context, gradient, saved.mask, (branch) =>
-    downBackward(context, weights, activated, branch),
-  );
-  yield* release(activated.block);
-  if (saved.mask !== null) yield* release(saved.mask.block);
-  const toUp = yield* scratch(context, [context.tokens, upWidth(context)]);
-  yield* compute(activationOp(context, 'backward'), [saved.up, toActivated], [toUp]);
-  yield* release(toActivated.block);
-  yield* release(saved.up.block);
-  if (context.job.model.bias.mlp)
-    yield* biasBackward(context, { gradient: toUp, bias: view(gradients, parameters, 'mlp up bias') });
-  const normalised =
-    saved.normalised ?? (yield* section('recompute norm', () => norm(context, values, input), { term: 'recompute' }));
-  const weight = { value: view(values, parameters, 'mlp up'), gradient: view(gradients, parameters, 'mlp up') };
-  const toNorm = yield* columnBackward(context, { input: normalised, gradient: toUp, weight, width: upWidth(context) });
-  yield* release(toUp.block);
-  yield* release(normalised.block);
-  return yield* normBackward(context, { ...weights, unit: 'layer', name: 'mlp norm', input, gradient: toNorm });
+  const { weights, input } = at;
+  let known = saved.normalised;
+  const normalised = function* (): Program<Tensor> {
+    known ??= yield* section('recompute norm', () => norm(context, at), { term: 'recompute' });
+    return known;
+  };
+  const body = saved.body ?? (yield* bodyAgain(context, at, yield* normalised()));
+  const ending = { weights, name: 'mlp post norm', gradient, saved: saved.branch };
+  let toNorm: Tensor;
+  if (body.kind === 'mlp') {
+    const mlp = mlpOf(context, weights);
+    const toActivated = yield* branchBackward(context, ending, (branch) =>
+      splitMlpDown(context, mlp, { saved: body.saved, gradient: branch }),
+    );
+    toNorm = yield* splitMlpUp(context, mlp, { up: body.saved.up, toActivated, normalised });
+  } else {
+    const before = yield* normalised();
+    toNorm = yield* branchBackward(context, ending, (branch) =>
+      mixtureBackward(context, { weights, normalised: before, saved: body.saved, gradient: branch }),
+    );
+  }
+  yield* releaseAfterWeights(context, yield* normalised());
+  return yield* normBackward(context, { weights, name: 'mlp norm', input, gradient: toNorm });
 }
 
-function* downBackward(
-  context: LayerContext,
-  { values, gradients }: UnitWeights,
-  activated: Tensor,
-  gradient: Tensor,
-): Program<Tensor> {
-  const parameters = context.parameters.layer;
-  if (context.job.model.bias.mlp)
-    yield* biasBackward(context, { gradient, bias: view(gradients, parameters, 'mlp down bias') });
-  const weight = { value: view(values, parameters, 'mlp down'), gradient: view(gradients, parameters, 'mlp down') };
-  return yield* rowBackward(context, { input: activated, gradient, weight, width: context.ffn });
-}
+/** The forward run for what backward needs; its output is not wanted. */
+const bodyAgain = (context: LayerContext, at: MlpAt, normalised: Tensor): Program<Body> =>
+  section(
+    `recompute ${at.kind.hasExperts ? 'mixture' : 'mlp'}`,
+    function* () {
+      const { output, body } = yield* bodyForward(forwardOnly(context), at, { normalised, drops: new Set() });
+      yield* release(output.block);
+      return body;
+    },
+    { term: 'recompute' },
+  );

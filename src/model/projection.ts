@@ -9,14 +9,8 @@ import { fork, join } from '../effects/program.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import { elementsOf } from '../effects/tensor.ts';
 import type { Matmul } from '../kernels/op/matmul.ts';
-import type { LayerContext } from './context.ts';
-import { activation, amongTensorRanks, scratch } from './context.ts';
-
-/** A weight and the place of its gradient. */
-export interface Weight {
-  readonly value: Tensor;
-  readonly gradient: Tensor;
-}
+import type { LayerContext, Weight } from './context.ts';
+import { activation, amongTensorRanks, forWeights, releaseAfterWeights, scratch } from './context.ts';
 
 type Shape = Pick<Matmul, 'm' | 'n' | 'k'>;
 
@@ -29,96 +23,131 @@ const product = ({ formats }: LayerContext, shape: Shape, transpose: Matmul['tra
   dtype: formats.matrix,
   output: transpose === 'tn' ? formats.gradient : formats.activation,
   accumulates: transpose === 'tn',
+  isAttention: false,
 });
 
-/** Quantises an operand if the matrix format is narrower than the activations; the copy lives as long as `use`. */
-function* quantised(context: LayerContext, operand: Tensor, use: (operand: Tensor) => Program<void>): Program<void> {
+/** A copy of what stands side by side in `operands`, quantised if the matrix format is narrower than the activations. */
+export function* quantised(
+  context: LayerContext,
+  operands: readonly Tensor[],
+  use: (operands: readonly Tensor[]) => Program<void>,
+): Program<void> {
   const { matrix, activation: plain } = context.formats;
-  if (matrix === plain) return yield* use(operand);
-  const copy = yield* tensor(operand.shape, matrix, 'workspace');
-  yield* compute({ kind: 'cast', elements: elementsOf(operand), from: plain, to: matrix }, [operand], [copy]);
-  yield* use(copy);
-  yield* release(copy.block);
+  if (matrix === plain) return yield* use(operands);
+  const elements = operands.reduce((total, operand) => total + elementsOf(operand), 0);
+  const copy = yield* tensor([elements], matrix, 'workspace');
+  yield* compute({ kind: 'cast', elements, from: plain, to: matrix }, operands, [copy]);
+  yield* use([copy]);
+  yield* releaseAfterWeights(context, copy);
 }
+
+const columnsOf = ({ shape }: Tensor): number => shape[1]!;
 
 /** With the sequence split, the rows of all tensor ranks; otherwise the tensor itself. */
 function* gathered(context: LayerContext, rows: Tensor): Program<Tensor> {
   if (!context.isSequenceParallel) return rows;
-  const whole = yield* scratch(context, [context.tokens, context.job.model.hidden]);
+  const whole = yield* scratch(context, [context.tokens, columnsOf(rows)]);
   yield* amongTensorRanks(context, 'all-gather', { whole, shard: rows });
   return whole;
 }
 function* releaseGathered(context: LayerContext, whole: Tensor): Program<void> {
-  if (context.isSequenceParallel) yield* release(whole.block);
+  if (context.isSequenceParallel) yield* releaseAfterWeights(context, whole);
 }
 
-/** Sums the tensor ranks' partial [T, h] into this rank's rows. The partial tensor is given up. */
-function* reduced(context: LayerContext, partial: Tensor): Program<Tensor> {
+export type Allocated = (context: LayerContext, shape: readonly number[]) => Program<Tensor>;
+/** What a branch adds to the residual: kept where a norm follows whose backward pass needs it. */
+export const branchOutput: Allocated = (context, shape) =>
+  context.job.model.postNorms ? activation(context, shape) : scratch(context, shape);
+
+/** Sums the tensor ranks' partial [T, columns] into this rank's rows. The partial tensor is given up. */
+export function* reduced(context: LayerContext, partial: Tensor, allocated: Allocated): Program<Tensor> {
   if (!context.isSequenceParallel) {
     yield* amongTensorRanks(context, 'all-reduce', { whole: partial, shard: partial });
     return partial;
   }
-  const shard = yield* scratch(context, [context.rows, context.job.model.hidden]);
+  const shard = yield* allocated(context, [context.rows, columnsOf(partial)]);
   yield* amongTensorRanks(context, 'reduce-scatter', { whole: partial, shard });
   yield* release(partial.block);
   return shard;
 }
 
-/** input [rows, h] -> [T, width], kept for backward. */
-export function* columnForward(context: LayerContext, input: Tensor, weight: Tensor, width: number): Program<Tensor> {
-  const { tokens, job } = context;
-  const output = yield* activation(context, [tokens, width]);
+/** input [rows, k] -> what stands side by side in `outputs`, [T, widths]. */
+export function* columnInto(
+  context: LayerContext,
+  { input, weight, outputs }: { input: Tensor; weight: Tensor; outputs: readonly Tensor[] },
+): Program<void> {
+  const n = outputs.reduce((total, output) => total + columnsOf(output), 0);
   const whole = yield* gathered(context, input);
-  yield* quantised(context, whole, (operand) =>
-    compute(product(context, { m: tokens, n: width, k: job.model.hidden }, 'nn'), [operand, weight], [output]),
+  const shape = { m: context.tokens, n, k: columnsOf(input) };
+  yield* quantised(context, [whole], (operand) =>
+    compute(product(context, shape, 'nn'), [...operand, weight], outputs),
   );
   yield* releaseGathered(context, whole);
+}
+/** input [rows, k] -> [T, width], kept for backward. */
+export function* columnForward(context: LayerContext, input: Tensor, weight: Tensor, width: number): Program<Tensor> {
+  const output = yield* activation(context, [context.tokens, width]);
+  yield* columnInto(context, { input, weight, outputs: [output] });
   return output;
 }
 
-/** input [T, width] -> [rows, h], scratch. */
-export function* rowForward(context: LayerContext, input: Tensor, weight: Tensor, width: number): Program<Tensor> {
-  const { tokens, job } = context;
-  const partial = yield* scratch(context, [tokens, job.model.hidden]);
-  yield* quantised(context, input, (operand) =>
-    compute(product(context, { m: tokens, n: job.model.hidden, k: width }, 'nn'), [operand, weight], [partial]),
+/** input [T, width] -> [rows, h]; `allocated` says whether backward needs it. */
+export function* rowForward(
+  context: LayerContext,
+  { input, weight, allocated }: { input: Tensor; weight: Tensor; allocated: Allocated },
+): Program<Tensor> {
+  const { tokens, job, isSequenceParallel } = context;
+  const n = job.model.hidden;
+  const partial = yield* (isSequenceParallel ? scratch : allocated)(context, [tokens, n]);
+  yield* quantised(context, [input], (operand) =>
+    compute(product(context, { m: tokens, n, k: columnsOf(input) }, 'nn'), [...operand, weight], [partial]),
   );
-  return yield* reduced(context, partial);
+  return yield* reduced(context, partial, allocated);
 }
 
-/** gradient [T, width] -> gradient of the input [rows, h], scratch; the sum over ranks runs beside the weight's product. */
+/**
+ * Gradients side by side [T, widths] -> gradient of the input [rows, k], scratch; the sum over ranks runs beside the
+ * weight's product. The gradients are given up; the input stays: its owner gives it up after its weights.
+ */
 export function* columnBackward(
   context: LayerContext,
-  { input, gradient, weight, width }: { input: Tensor; gradient: Tensor; weight: Weight; width: number },
+  { input, gradients, weight }: { input: Tensor; gradients: readonly Tensor[]; weight: Weight },
 ): Program<Tensor> {
   const { tokens, job } = context;
-  const { hidden } = job.model;
-  const partial = yield* scratch(context, [tokens, hidden]);
+  const k = columnsOf(input);
+  const width = gradients.reduce((total, gradient) => total + columnsOf(gradient), 0);
+  const partial = yield* scratch(context, [tokens, k]);
   const whole = yield* gathered(context, input);
   let result = partial;
-  yield* quantised(context, gradient, function* (operand) {
-    yield* compute(product(context, { m: tokens, n: hidden, k: width }, 'nt'), [operand, weight.value], [partial]);
-    const sum = yield* fork(reduced(context, partial));
+  yield* quantised(context, gradients, function* (operand) {
+    yield* compute(product(context, { m: tokens, n: k, k: width }, 'nt'), [...operand, weight.value], [partial]);
+    const sum = yield* fork(reduced(context, partial, scratch));
     if (!job.software.overlap) result = yield* join(sum);
-    yield* compute(product(context, { m: hidden, n: width, k: tokens }, 'tn'), [whole, operand], [weight.gradient]);
+    yield* forWeights(context, () =>
+      compute(product(context, { m: k, n: width, k: tokens }, 'tn'), [whole, ...operand], [weight.gradient]),
+    );
     result = yield* join(sum);
   });
   yield* releaseGathered(context, whole);
+  for (const gradient of gradients) yield* releaseAfterWeights(context, gradient);
   return result;
 }
 
-/** gradient [rows, h] -> gradient of the input [T, width], scratch. */
+/** gradient [rows, h] -> gradient of the input [T, width], scratch. Input and gradient stay: their owner gives them up. */
 export function* rowBackward(
   context: LayerContext,
-  { input, gradient, weight, width }: { input: Tensor; gradient: Tensor; weight: Weight; width: number },
+  { input, gradient, weight }: { input: Tensor; gradient: Tensor; weight: Weight },
 ): Program<Tensor> {
   const { tokens, job } = context;
   const { hidden } = job.model;
+  const width = columnsOf(input);
   const result = yield* scratch(context, [tokens, width]);
   const whole = yield* gathered(context, gradient);
-  yield* quantised(context, whole, function* (operand) {
-    yield* compute(product(context, { m: tokens, n: width, k: hidden }, 'nt'), [operand, weight.value], [result]);
-    yield* compute(product(context, { m: width, n: hidden, k: tokens }, 'tn'), [input, operand], [weight.gradient]);
+  yield* quantised(context, [whole], function* (operand) {
+    yield* compute(product(context, { m: tokens, n: width, k: hidden }, 'nt'), [...operand, weight.value], [result]);
+    yield* forWeights(context, () =>
+      compute(product(context, { m: width, n: hidden, k: tokens }, 'tn'), [input, ...operand], [weight.gradient]),
+    );
   });
   yield* releaseGathered(context, whole);
   return result;
@@ -127,10 +156,13 @@ export function* rowBackward(
 /** The bias's gradient, if the layer has that bias. */
 export function* biasBackward(
   context: LayerContext,
-  { gradient, bias }: { gradient: Tensor; bias: Tensor | null },
+  { gradients, bias }: { gradients: readonly Tensor[]; bias: Weight | null },
 ): Program<void> {
   if (bias === null) return;
-  const columns = elementsOf(bias);
-  const rows = elementsOf(gradient) / columns;
-  yield* compute({ kind: 'bias-gradient', rows, columns, dtype: context.formats.activation }, [gradient], [bias]);
+  const columns = elementsOf(bias.gradient);
+  const rows = gradients.reduce((total, gradient) => total + elementsOf(gradient), 0) / columns;
+  const { activation: dtype } = context.formats;
+  yield* forWeights(context, () =>
+    compute({ kind: 'bias-gradient', rows, columns, dtype }, gradients, [bias.gradient]),
+  );
 }

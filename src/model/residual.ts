@@ -3,61 +3,78 @@ import { compute, release, tensor } from '../effects/ask.ts';
 import type { Program } from '../effects/effect.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import { elementsOf } from '../effects/tensor.ts';
-import type { LayerContext } from './context.ts';
-import { activation, scratch, view } from './context.ts';
-import type { UnitKind } from './unit.ts';
+import type { Flat, LayerContext } from './context.ts';
+import { activation, releaseAfterWeights, scratch, weightOf } from './context.ts';
 
-const normOp = (context: LayerContext, pass: 'forward' | 'backward') =>
+const normOp = (context: LayerContext, pass: 'forward' | 'backward', { shape }: Tensor) =>
   ({
     kind: 'norm',
     norm: context.job.model.norm,
     pass,
-    rows: context.rows,
-    hidden: context.job.model.hidden,
+    rows: shape[0]!,
+    hidden: shape[1]!,
     dtype: context.formats.activation,
   }) as const;
 
-/** input [rows, h] -> normalised, kept for backward. */
-export function* normForward(
-  context: LayerContext,
-  { values, unit, name, input }: { values: Tensor; unit: UnitKind; name: string; input: Tensor },
-): Program<Tensor> {
-  const output = yield* activation(context, input.shape);
-  const gain = view(values, context.parameters[unit], `${name} gain`);
-  yield* compute(normOp(context, 'forward'), [input, gain], [output]);
-  return output;
+interface Normed {
+  readonly weights: Flat;
+  readonly name: string;
+  readonly input: Tensor;
 }
 
-/** gradient of the normalised [rows, h] -> gradient of the input, scratch; the given gradient is given up. */
-export function* normBackward(
+/** input [rows, width] -> normalised, kept for backward. */
+export function* normForward(context: LayerContext, { weights, name, input }: Normed): Program<Tensor> {
+  const output = yield* activation(context, input.shape);
+  yield* normInto(context, { weights, name, input, output });
+  return output;
+}
+export function* normInto(
   context: LayerContext,
-  {
-    values,
-    gradients,
-    unit,
-    name,
-    input,
-    gradient,
-  }: {
-    values: Tensor;
-    gradients: Tensor;
-    unit: UnitKind;
-    name: string;
-    input: Tensor;
-    gradient: Tensor;
-  },
+  { weights, name, input, output }: Normed & { output: Tensor },
+): Program<void> {
+  const gain = weightOf(weights, `${name} gain`).value;
+  yield* compute(normOp(context, 'forward', input), [input, gain], [output]);
+}
+
+/** gradient of the normalised [rows, width] -> gradient of the input, scratch. The given gradient stays. */
+export function* normGradient(
+  context: LayerContext,
+  { weights, name, input, gradient }: Normed & { gradient: Tensor },
 ): Program<Tensor> {
   const result = yield* scratch(context, input.shape);
-  const parameters = context.parameters[unit];
-  const gain = view(values, parameters, `${name} gain`);
-  const gainGradient = view(gradients, parameters, `${name} gain`);
-  yield* compute(normOp(context, 'backward'), [input, gain, gradient], [result, gainGradient]);
-  yield* release(gradient.block);
+  const gain = weightOf(weights, `${name} gain`);
+  yield* compute(normOp(context, 'backward', input), [input, gain.value, gradient], [result, gain.gradient]);
+  return result;
+}
+/** The same; the given gradient is given up. */
+export function* normBackward(context: LayerContext, asked: Normed & { gradient: Tensor }): Program<Tensor> {
+  const result = yield* normGradient(context, asked);
+  yield* release(asked.gradient.block);
   return result;
 }
 
-/** branch + residual -> sum, kept for backward; the branch is given up. `mask` is null without dropout. */
-export function* residualForward(
+/** Kept of a branch's end: the input of the norm behind it and the dropout's mask, where the model has them. */
+export interface BranchSaved {
+  readonly output: Tensor | null;
+  readonly mask: Tensor | null;
+}
+
+/** branch, normed where the model has a norm there, + residual -> sum, kept for backward; the branch is given up. */
+export function* branchForward(
+  context: LayerContext,
+  { weights, name, branch, residual }: { weights: Flat; name: string; branch: Tensor; residual: Tensor },
+): Program<{ sum: Tensor; branch: BranchSaved }> {
+  if (!context.job.model.postNorms) {
+    const { sum, mask } = yield* residualForward(context, branch, residual);
+    return { sum, branch: { output: null, mask } };
+  }
+  const normed = yield* normForward(context, { weights, name, input: branch });
+  const { sum, mask } = yield* residualForward(context, normed, residual);
+  return { sum, branch: { output: branch, mask } };
+}
+
+/** branch + residual -> sum; the branch is given up. `mask` is null without dropout. */
+function* residualForward(
   context: LayerContext,
   branch: Tensor,
   residual: Tensor,
@@ -73,20 +90,34 @@ export function* residualForward(
   return { sum, mask };
 }
 
-/** The sum's gradient as the branch sees it: masked into a new tensor with dropout, else the gradient itself. */
-export function* branchGradient(
+/**
+ * The sum's gradient as the branch's last projection sees it, handed to `use`: behind the mask and the norm, if there are
+ * any, in a tensor of its own, else itself. Gives up what was saved; the sum's gradient stays.
+ */
+export function* branchBackward(
   context: LayerContext,
-  gradient: Tensor,
-  mask: Tensor | null,
+  { weights, name, gradient, saved }: { weights: Flat; name: string; gradient: Tensor; saved: BranchSaved },
   use: (gradient: Tensor) => Program<Tensor>,
 ): Program<Tensor> {
-  if (mask === null) return yield* use(gradient);
-  const masked = yield* scratch(context, gradient.shape);
+  let reached = gradient;
+  if (saved.mask !== null) reached = yield* masked(context, gradient, saved.mask);
+  if (saved.output !== null) {
+    const behind = reached;
+    reached = yield* normGradient(context, { weights, name, input: saved.output, gradient: behind });
+    if (behind !== gradient) yield* release(behind.block);
+    yield* release(saved.output.block);
+  }
+  const result = yield* use(reached);
+  if (reached !== gradient) yield* releaseAfterWeights(context, reached);
+  if (saved.mask !== null) yield* release(saved.mask.block);
+  return result;
+}
+
+function* masked(context: LayerContext, gradient: Tensor, mask: Tensor): Program<Tensor> {
+  const result = yield* scratch(context, gradient.shape);
   const dtype = context.formats.activation;
   const elements = elementsOf(gradient);
-  yield* compute({ kind: 'residual', pass: 'backward', elements, dropout: true, dtype }, [gradient, mask], [masked]);
-  const result = yield* use(masked);
-  yield* release(masked.block);
+  yield* compute({ kind: 'residual', pass: 'backward', elements, dropout: true, dtype }, [gradient, mask], [result]);
   return result;
 }
 

@@ -1,115 +1,100 @@
-/** The core of attention on one tensor rank: from queries, keys and values to the weighted values, and back. */
-import { compute, release, tensor } from '../effects/ask.ts';
+/** The core of attention on one rank, from queries, keys and values to the weighted values and back, and what it keeps. */
+import { release, section } from '../effects/ask.ts';
 import type { Program } from '../effects/effect.ts';
 import type { Tensor } from '../effects/tensor.ts';
-import { elementsOf } from '../effects/tensor.ts';
-import type { FlashAttention } from '../kernels/op/attention.ts';
-import type { Matmul } from '../kernels/op/matmul.ts';
-import type { LayerContext } from './context.ts';
-import { activation, scratch } from './context.ts';
+import type { RecomputeModule } from '../scenario/job.ts';
+import type { CoreKept, CoreMethod, Heads } from './attention-core.ts';
+import { keyWidth, queryWidth } from './attention-core.ts';
+import type { LayerContext, UnitWeights } from './context.ts';
+import { findWeight, scratch } from './context.ts';
+import { headExchange } from './head-exchange.ts';
+import { localAttention } from './local-attention.ts';
+import { ringAttention } from './ring-attention.ts';
 
-/** What the core keeps for backward beside its input and its output; empty once it was dropped to be recomputed. */
-export type CoreSaved = readonly Tensor[];
+/** What queries, keys and values are read from: tensors that are the core's to give up, and others'. */
+export interface CoreInputs {
+  readonly own: readonly Tensor[];
+  readonly lent: readonly Tensor[];
+}
+/** Kept for backward. A null was dropped, to be computed again. */
+export interface CoreSaved {
+  /** Without tensors of its own when those that it got from other ranks took their place. */
+  readonly inputs: CoreInputs | null;
+  readonly kept: CoreKept | null;
+}
+export const coreTensors = ({ inputs, kept }: CoreSaved): readonly Tensor[] => [
+  ...(inputs?.own ?? []),
+  ...(kept?.tensors ?? []),
+];
 
-const flash = (context: LayerContext, pass: FlashAttention['pass']): FlashAttention => ({
-  kind: 'flash-attention',
-  pass,
-  batch: context.job.layout.microbatch,
-  sequence: context.job.workload.sequence,
-  heads: context.heads,
-  kvHeads: context.kvHeads,
-  headDim: context.job.model.headDim,
-  dtype: context.formats.activation,
-});
-
-/** One s x s or s x d product a head. */
-const batched = (context: LayerContext, shape: Pick<Matmul, 'm' | 'n' | 'k' | 'transpose'>): Matmul => ({
-  kind: 'matmul',
-  ...shape,
-  batch: context.job.layout.microbatch * context.heads,
-  dtype: context.formats.activation,
-  output: context.formats.activation,
-  accumulates: false,
-});
-
-const scoreShape = (context: LayerContext): readonly number[] => {
-  const { layout, workload } = context.job;
-  return [layout.microbatch * context.heads, workload.sequence, workload.sequence];
+const methodOf = ({ job: { layout } }: LayerContext): CoreMethod => {
+  if (layout.cp === 1) return localAttention;
+  return layout.contextKind === 'ring' ? ringAttention : headExchange;
 };
+const releaseAll = function* (tensors: readonly Tensor[]): Program<void> {
+  for (const { block } of tensors) yield* release(block);
+};
+const readBy = ({ own, lent }: CoreInputs): readonly Tensor[] => [...own, ...lent];
 
-/** Fills `output` [T, heads x headDim] from `qkv`; the answer is what backward needs beside the two. */
-export function* coreForward(context: LayerContext, qkv: Tensor, output: Tensor): Program<CoreSaved> {
-  if (context.job.software.attention === 'flash') {
-    const sums = yield* tensor([context.tokens, context.heads], 'fp32', 'activations');
-    yield* compute(flash(context, 'forward'), [qkv], [output, sums]);
-    return [sums];
-  }
-  return yield* unfusedForward(context, qkv, output);
+/** Fills `output` [T, heads x valueDim]. */
+export function* coreForward(
+  context: LayerContext,
+  {
+    weights,
+    heads,
+    inputs,
+    output,
+    drops,
+  }: {
+    weights: UnitWeights;
+    heads: Heads;
+    inputs: CoreInputs;
+    output: Tensor;
+    drops: ReadonlySet<RecomputeModule>;
+  },
+): Program<CoreSaved> {
+  const sinks = findWeight(weights, 'sinks');
+  const kept = yield* methodOf(context).forward(context, { heads, inputs: readBy(inputs), output, sinks });
+  if (drops.has('core_attn')) yield* releaseAll(kept.tensors);
+  const needsInputs = kept.exchanged === null || drops.has('core_attn');
+  const dropsInputs = drops.has('mla_up_proj') && context.job.model.latent !== null;
+  if (!needsInputs || dropsInputs) yield* releaseAll(inputs.own);
+  return {
+    inputs: !needsInputs ? { ...inputs, own: [] } : dropsInputs ? null : inputs,
+    kept: drops.has('core_attn') ? null : kept,
+  };
 }
 
-/** Scores, softmax and, if the model has it, dropout, each in device memory (Korthikanti et al. 2022, section 4.1). */
-function* unfusedForward(context: LayerContext, qkv: Tensor, output: Tensor): Program<CoreSaved> {
-  const { workload, model } = context.job;
-  const { sequence } = workload;
-  const { headDim } = model;
-  const dtype = context.formats.activation;
-  const shape = scoreShape(context);
-  const scores = yield* scratch(context, shape);
-  yield* compute(batched(context, { m: sequence, n: sequence, k: headDim, transpose: 'nt' }), [qkv], [scores]);
-  const probabilities = yield* activation(context, shape);
-  const rows = elementsOf(scores) / sequence;
-  yield* compute({ kind: 'softmax', pass: 'forward', rows, columns: sequence, dtype }, [scores], [probabilities]);
-  yield* release(scores.block);
-  const product = batched(context, { m: sequence, n: headDim, k: sequence, transpose: 'nn' });
-  if (!model.dropout) {
-    yield* compute(product, [probabilities, qkv], [output]);
-    return [probabilities];
-  }
-  const dropped = yield* activation(context, shape);
-  const mask = yield* tensor(shape, 'uint8', 'activations');
-  yield* compute({ kind: 'dropout', elements: elementsOf(dropped), dtype }, [probabilities], [dropped, mask]);
-  yield* compute(product, [dropped, qkv], [output]);
-  return [probabilities, dropped, mask];
-}
-
-/** gradient [T, heads x headDim] -> gradient of qkv, scratch. What was saved stays. */
+/** Gradient of the output -> gradients of the queries and of the keys with the values, scratch; gives up what it kept. */
 export function* coreBackward(
   context: LayerContext,
-  { qkv, output, saved, gradient }: { qkv: Tensor; output: Tensor; saved: CoreSaved; gradient: Tensor },
-): Program<Tensor> {
-  const result = yield* scratch(context, qkv.shape);
-  if (context.job.software.attention === 'flash')
-    yield* compute(flash(context, 'backward'), [qkv, output, ...saved, gradient], [result]);
-  else yield* unfusedBackward(context, { qkv, saved, gradient, result });
-  return result;
-}
-
-function* unfusedBackward(
-  context: LayerContext,
-  { qkv, saved, gradient, result }: { qkv: Tensor; saved: CoreSaved; gradient: Tensor; result: Tensor },
-): Program<void> {
-  const { workload, model } = context.job;
-  const { sequence } = workload;
-  const { headDim } = model;
-  const dtype = context.formats.activation;
-  const scores = yield* scratch(context, scoreShape(context));
-  const rows = elementsOf(scores) / sequence;
-  const toScores = batched(context, { m: sequence, n: sequence, k: headDim, transpose: 'nt' });
-  yield* compute(toScores, [gradient, qkv], [scores]);
-  const toHeads = batched(context, { m: sequence, n: headDim, k: sequence, transpose: 'tn' });
-  yield* compute(toHeads, [...saved, gradient], [result]);
-  if (model.dropout)
-    yield* compute({ kind: 'dropout', elements: elementsOf(scores), dtype }, [scores, ...saved], [scores]);
-  yield* compute({ kind: 'softmax', pass: 'backward', rows, columns: sequence, dtype }, [scores, ...saved], [scores]);
-  yield* compute({ ...toHeads, transpose: 'nn' }, [scores, qkv], [result]);
-  yield* compute(toHeads, [scores, qkv], [result]);
-  yield* release(scores.block);
-}
-
-/** Rotates the queries and keys within `qkv`, if the model's positions are rotary. */
-export function* rotate(context: LayerContext, qkv: Tensor): Program<void> {
-  const { model } = context.job;
-  if (model.position !== 'rope') return;
-  const elements = context.tokens * (context.heads + context.kvHeads) * model.headDim;
-  yield* compute({ kind: 'rope', elements, dtype: context.formats.activation }, [qkv], [qkv]);
+  {
+    weights,
+    heads,
+    inputs,
+    kept: saved,
+    output,
+    gradient,
+  }: {
+    weights: UnitWeights;
+    heads: Heads;
+    inputs: CoreInputs;
+    kept: CoreKept | null;
+    output: Tensor;
+    gradient: Tensor;
+  },
+): Program<{ toQueries: Tensor; toKeys: Tensor }> {
+  const method = methodOf(context);
+  const asked = { heads, inputs: readBy(inputs), output, sinks: findWeight(weights, 'sinks') };
+  // The output is known, and is written over with the same values.
+  const kept =
+    saved ??
+    (yield* section(`recompute core${heads.window === null ? '' : ' windowed'}`, () => method.forward(context, asked), {
+      term: 'recompute',
+    }));
+  const toQueries = yield* scratch(context, [context.tokens, queryWidth(heads)]);
+  const toKeys = yield* scratch(context, [context.tokens, keyWidth(heads)]);
+  yield* method.backward(context, { ...asked, kept, gradient, toQueries, toKeys });
+  yield* releaseAll([...kept.tensors, ...inputs.own]);
+  return { toQueries, toKeys };
 }

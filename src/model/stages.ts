@@ -1,51 +1,71 @@
 /** Which units each model chunk of each pipeline stage holds. */
-import type { UnitKind } from './unit.ts';
+import type { LayerKind } from '../scenario/layer-kind.ts';
+import { layerKinds, predictorKind } from '../scenario/layer-kind.ts';
+import type { Ends } from '../scenario/layer-split.ts';
+import { PLAIN_ENDS, regularSplit } from '../scenario/layer-split.ts';
+import type { Model } from '../scenario/model.ts';
+import type { Unit } from './unit.ts';
+import { EMBEDDING, HEAD, layerUnit } from './unit.ts';
 
 /**
- * Layers of each of `count` model chunks, in the order the data visits them. Even when `count` divides; otherwise the
- * embedding and the head count as a layer where that makes it even (Megatron-LM's account-for-embedding and
- * account-for-loss); otherwise the chunks in the middle take one more than the ends.
+ * Layers of each of `count` model chunks, in the order the data visits them: as an engine cuts them, or where it refuses
+ * to, as evenly as can be, the chunks in the middle of those that are left free taking one more than their ends.
  */
-export const splitLayers = (layers: number, count: number): readonly number[] => {
+export const splitLayers = (layers: number, count: number, ends: Ends = PLAIN_ENDS): readonly number[] => {
+  if (count === 1) return [layers];
+  const regular = regularSplit(layers, count, ends);
+  if (regular !== null) {
+    const { first, middle, last } = regular;
+    return Array.from({ length: count }, (_, i) => (i === 0 ? first : i === count - 1 ? last : middle));
+  }
+  const first = ends.firstLayers === null ? [] : [ends.firstLayers];
+  const last = ends.lastLayers === null ? [] : [ends.lastLayers];
+  const given = (first[0] ?? 0) + (last[0] ?? 0);
+  return [...first, ...evenly(layers - given, count - first.length - last.length), ...last];
+};
+
+const evenly = (layers: number, count: number): readonly number[] => {
   const share = Math.floor(layers / count);
   const rest = layers % count;
-  const even = Array.from({ length: count }, () => share);
-  if (rest === 0) return even;
-  if (rest === count - 2) return even.map((_, i) => share + (i === 0 || i === count - 1 ? 0 : 1));
-  if (rest === count - 1) return even.map((_, i) => share + (i === count - 1 ? 0 : 1));
   const first = Math.floor((count - rest) / 2);
-  return even.map((_, i) => share + (i >= first && i < first + rest ? 1 : 0));
+  return Array.from({ length: count }, (_, i) => share + (i >= first && i < first + rest ? 1 : 0));
 };
 
 /** A pipeline rank's slice of the layers with what it has at either end of the model. */
 export interface Chunk {
-  /** Position along the data's way: chunk index x pp + stage. */
+  /** Position along the data's way through the model. */
   readonly position: number;
-  readonly layers: number;
+  readonly layers: readonly LayerKind[];
   readonly hasEmbedding: boolean;
+  /** The layers of the multi-token predictors, which stand before the head. */
+  readonly predictors: readonly LayerKind[];
   readonly hasHead: boolean;
 }
 
-/** The chunks of a stage, by chunk index. */
-export const chunksOf = (
-  layers: number,
-  { pp, vp, stage }: { pp: number; vp: number; stage: number },
-): readonly Chunk[] => {
-  const split = splitLayers(layers, pp * vp);
-  return Array.from({ length: vp }, (_, index) => {
-    const position = index * pp + stage;
-    return {
-      position,
-      layers: split[position] ?? 0,
-      hasEmbedding: position === 0,
-      hasHead: position === pp * vp - 1,
-    };
+/** All chunks of a model by position; `split` says how many layers each has. */
+export const chunksOf = (model: Model, split: readonly number[]): readonly Chunk[] => {
+  const kinds = layerKinds(model);
+  let start = 0;
+  return split.map((count, position) => {
+    const layers = kinds.slice(start, start + count);
+    start += count;
+    const hasHead = position === split.length - 1;
+    const predictors = hasHead ? predictorsOf(model) : NO_PREDICTORS;
+    return { position, layers, hasEmbedding: position === 0, predictors, hasHead };
   });
 };
 
+const predictorsOf = (model: Model): readonly LayerKind[] =>
+  model.predictors === 0 ? NO_PREDICTORS : new Array<LayerKind>(model.predictors).fill(predictorKind(model));
+const NO_PREDICTORS: readonly LayerKind[] = [];
+
 /** The chunk's units in the order the data visits them. */
-export const unitsOf = (chunk: Chunk): readonly UnitKind[] => [
-  ...(chunk.hasEmbedding ? (['embedding'] as const) : []),
-  ...Array.from({ length: chunk.layers }, () => 'layer' as const),
-  ...(chunk.hasHead ? (['head'] as const) : []),
+export const unitsOf = (chunk: Chunk): readonly Unit[] => [
+  ...(chunk.hasEmbedding ? [EMBEDDING] : []),
+  ...chunk.layers.map(layerUnit),
+  ...chunk.predictors.map(predictorUnit),
+  ...(chunk.hasHead ? [HEAD] : []),
 ];
+
+/** A module that predicts one token further: a layer behind a projection of its own. */
+const predictorUnit = (layer: LayerKind): Unit => ({ kind: 'predictor', name: 'predictor', layer });

@@ -1,5 +1,6 @@
 /** Cuts a search's work among threads; results come back in order, whichever thread is done first. */
 import type { ProfileCache } from '../sim/profile.ts';
+import { profileCache } from '../sim/profile.ts';
 import type { Point } from './enumerate.ts';
 import type { Pool } from './pool.ts';
 import type { Looked, SearchTask } from './task.ts';
@@ -8,7 +9,7 @@ import { runTask } from './task.ts';
 export class Crew {
   readonly #pool: Pool | null;
   /** For work done on this thread; threads of a pool keep their own. */
-  readonly #cache: ProfileCache = new Map();
+  readonly #cache: ProfileCache = profileCache();
 
   constructor(pool: Pool | null) {
     this.#pool = pool;

@@ -1,6 +1,6 @@
 /** All layouts that a scenario leaves open: each axis at its given values, or at every value that can be legal. */
-import type { Job, Layout, Precision, Recompute } from '../scenario/job.ts';
-import { SCHEDULES, ZERO_STAGES } from '../scenario/job.ts';
+import type { Job, Layout, Offload, Precision, Recompute } from '../scenario/job.ts';
+import { PLAIN_LAYOUT, SCHEDULES, ZERO_STAGES } from '../scenario/job.ts';
 import { isRegularSplit } from '../scenario/layer-split.ts';
 import type { Axis, Scenario } from '../scenario/scenario.ts';
 
@@ -9,6 +9,7 @@ export interface Point {
   readonly devices: number;
   readonly precision: Precision;
   readonly recompute: Recompute;
+  readonly offload: Offload;
   readonly layout: Layout;
 }
 
@@ -54,7 +55,7 @@ export function* enumerate(scenario: Scenario): Generator<Point> {
   for (const devices of scenario.devices)
     for (const layout of layouts(scenario, devices))
       for (const precision of scenario.precision)
-        for (const recompute of recomputes) yield { devices, precision, recompute, layout };
+        for (const recompute of recomputes) for (const offload of scenario.offload) yield { devices, precision, recompute, offload, layout };
 }
 
 function* layouts(scenario: Scenario, devices: number): Generator<Layout> {
@@ -79,5 +80,5 @@ function* schedules(scenario: Scenario, grid: Pick<Layout, 'tp' | 'pp' | 'dp'>):
         for (const microbatch of microbatches)
           for (const zero of given(space.zero, () => ZERO_STAGES.filter((stage) => stage < 2 || pp === 1)))
             for (const sequenceParallel of given(space.sequenceParallel, () => (tp > 1 ? [false, true] : [false])))
-              yield { ...grid, vp, microbatch, schedule, zero, sequenceParallel };
+              yield { ...PLAIN_LAYOUT, ...grid, vp, microbatch, schedule, zero, sequenceParallel };
 }

@@ -1,5 +1,5 @@
 /** One layout by itself: what it takes, or why it cannot be. */
-import type { Job } from '../scenario/job.ts';
+import type { Job, Offload } from '../scenario/job.ts';
 import { SCHEDULES, ZERO_STAGES } from '../scenario/job.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { bound } from '../sim/bound.ts';
@@ -8,6 +8,7 @@ import type { Evaluation } from '../sim/evaluation.ts';
 import { folded } from '../sim/folded.ts';
 import { message } from '../sim/message.ts';
 import type { ProfileCache } from '../sim/profile.ts';
+import { profileCache } from '../sim/profile.ts';
 import type { Point } from './enumerate.ts';
 import { enumerate, jobAt } from './enumerate.ts';
 import { candidateOf } from './outlook.ts';
@@ -21,21 +22,29 @@ const RUNGS: Readonly<Record<Fidelity, (job: Job, cache: ProfileCache) => Evalua
 };
 
 /** `cache` keeps profiles between jobs of one scenario. */
-export const explain = (job: Job, fidelity: Fidelity, cache: ProfileCache = new Map()): Candidate =>
+export const explain = (job: Job, fidelity: Fidelity, cache: ProfileCache = profileCache()): Candidate =>
   candidateOf(job, RUNGS[fidelity](job, cache));
 
 /** Axes that a question about one layout may fix, as text: `tp=8`. */
 export const FIXABLE = [
   'tp',
+  'cp',
+  'contextKind',
+  'ep',
+  'etp',
   'pp',
   'vp',
+  'firstLayers',
+  'lastLayers',
   'dp',
+  'replicas',
   'microbatch',
   'schedule',
   'zero',
   'sequenceParallel',
   'recompute',
   'precision',
+  'offload',
   'devices',
 ] as const;
 export type Fixed = Readonly<Partial<Record<(typeof FIXABLE)[number], string>>>;
@@ -43,11 +52,19 @@ export type Fixed = Readonly<Partial<Record<(typeof FIXABLE)[number], string>>>;
 const textOf = (point: Point, axis: (typeof FIXABLE)[number]): string => {
   if (axis === 'recompute') return point.recompute.kind;
   if (axis === 'precision') return point.precision;
+  if (axis === 'offload') return offloadKind(point.offload);
   if (axis === 'devices') return String(point.devices);
   return String(point.layout[axis]);
 };
 
-const NUMBERS = ['tp', 'pp', 'vp', 'dp', 'microbatch'] as const;
+/** What lies on the host, in a word. */
+export const OFFLOADS = ['none', 'optimizer', 'activations', 'both'] as const;
+const offloadKind = ({ optimizer, activations }: Offload): (typeof OFFLOADS)[number] => {
+  if (optimizer === 'none') return activations === 0 ? 'none' : 'activations';
+  return activations === 0 ? 'optimizer' : 'both';
+};
+
+const NUMBERS = ['tp', 'ep', 'etp', 'pp', 'vp', 'firstLayers', 'lastLayers', 'dp', 'replicas', 'microbatch'] as const;
 /** What a free search tries in part only. */
 const WHOLE = { schedule: SCHEDULES, zero: ZERO_STAGES, sequenceParallel: [false, true] } as const;
 
@@ -55,11 +72,13 @@ const WHOLE = { schedule: SCHEDULES, zero: ZERO_STAGES, sequenceParallel: [false
 const narrowed = (scenario: Scenario, fixed: Fixed): Scenario => {
   const isFixed = ([axis]: readonly [string, unknown]): boolean => axis in fixed;
   const numbers = NUMBERS.map((axis) => [axis, [Number(fixed[axis])]] as const);
-  const opened = Object.fromEntries([...numbers, ...Object.entries(WHOLE)].filter(isFixed));
+  const context = ['cp', [{ size: Number(fixed.cp), kind: null }]] as const;
+  const opened = Object.fromEntries([...numbers, context, ...Object.entries(WHOLE)].filter(isFixed));
   return { ...scenario, layout: { ...scenario.layout, ...opened } };
 };
 
-const matching = function* (scenario: Scenario, fixed: Fixed): Generator<Job> {
+/** Every job of a scenario that matches what is fixed, legal or not. */
+export const matching = function* (scenario: Scenario, fixed: Fixed): Generator<Job> {
   const axes = FIXABLE.filter((axis) => fixed[axis] !== undefined);
   const open = narrowed(scenario, fixed);
   for (const point of enumerate(open))

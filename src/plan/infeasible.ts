@@ -2,6 +2,7 @@
 import type { Scenario } from '../scenario/scenario.ts';
 import { bound } from '../sim/bound.ts';
 import type { ProfileCache } from '../sim/profile.ts';
+import { profileCache } from '../sim/profile.ts';
 import { formatBytes } from '../units/format.ts';
 import { bytes } from '../units/quantity.ts';
 import { editsTowards } from './edits.ts';
@@ -28,7 +29,7 @@ export const infeasible = async (
   counts: findings.counts,
 });
 
-const bindingOf = (scenario: Scenario, { tooLarge, rules, counts }: Findings): Infeasible['binding'] => {
+export const bindingOf = (scenario: Scenario, { tooLarge, rules, counts }: Findings): Infeasible['binding'] => {
   const leanest = leanestOf(scenario, tooLarge);
   if (leanest === null) return ruleBinding(scenario, rules, counts);
   const limit = memoryLimit(scenario);
@@ -46,7 +47,7 @@ const bindingOf = (scenario: Scenario, { tooLarge, rules, counts }: Findings): I
 
 /** Of a layout at least its verdict's peak is needed: the ones of which that is more than the leanest needs need no look. */
 const leanestOf = (scenario: Scenario, tooLarge: Findings['tooLarge']): Leanest | null => {
-  const cache: ProfileCache = new Map();
+  const cache: ProfileCache = profileCache();
   let leanest: Leanest | null = null;
   for (const { point, verdict } of tooLarge) {
     if (leanest !== null && verdict.peak >= leanest.memory.peak) break;

@@ -46,8 +46,9 @@ export const neighboursOf = async (
   winner: Candidate,
   pool: Pool | null,
 ): Promise<readonly Neighbour[]> => {
-  const { devices, precision, recompute, layout } = winner.job;
-  const points = changes(winner.job).map((change): Point => ({ devices, precision, recompute, layout, ...change }));
+  const { devices, precision, recompute, offload, layout } = winner.job;
+  const held = { devices, precision, recompute, offload, layout };
+  const points = changes(winner.job).map((change): Point => ({ ...held, ...change }));
   const legal = points.filter((point) => ruleAgainst(jobAt(scenario, point)) === null);
   const looked = await new Crew(pool).run({ scenario, points: legal, look: 'simulate', incumbents: [] });
   const seen = new Map(looked.map((one) => [one.point, one]));
@@ -87,8 +88,11 @@ const TERM_TEXT: Readonly<Record<Term, string>> = {
   vector: 'element-wise work',
   recompute: 'recomputation',
   tp: 'tensor-parallel communication',
+  cp: 'context-parallel communication',
+  ep: 'expert-parallel communication',
   bubble: 'waiting for other stages',
   dp: 'exposed data-parallel communication',
+  offload: 'offloading',
   optimizer: 'the optimizer',
   input: 'input',
 };

@@ -2,6 +2,7 @@
 import { modelFlops } from '../model/flops.ts';
 import { FORMATS } from '../model/precision.ts';
 import type { Job } from '../scenario/job.ts';
+import { drawnPower, hourlyPrice } from '../scenario/price.ts';
 import type { Evaluation } from '../sim/evaluation.ts';
 import { peakOf } from '../sim/machine.ts';
 import { dollars, joules, minus, seconds } from '../units/quantity.ts';
@@ -52,23 +53,26 @@ const memoryOf = ({ cluster }: Job, { stages }: Evaluation): Outlook['memory'] =
   return { stage: worst.stage, peak, capacity, headroom: minus(capacity, peak) };
 };
 
-/** The cards are taken to draw their rated power throughout. */
+/** The cards are taken to draw their rated power throughout; dollars are promised only at a price that was given. */
 const runOf = ({ workload, cluster, devices }: Job, { step }: Evaluation): Outlook['run'] => {
   if (workload.tokens === null) return null;
   const steps = Math.ceil(workload.tokens / (workload.globalBatch * workload.sequence));
   const time = seconds(steps * step);
   const deviceHours = (time * devices) / SECONDS_AN_HOUR;
-  const power = cluster.accelerator.power.value + cluster.hostPower.value;
+  const price = hourlyPrice(cluster);
   return {
     steps,
     time,
     days: time / SECONDS_A_DAY,
     deviceHours,
-    dollars: { low: dollars(deviceHours * cluster.price.low), high: dollars(deviceHours * cluster.price.high) },
-    energy: joules(power * cluster.pue.value * devices * time),
+    dollars: price === null ? null : { low: dollars(deviceHours * price.low), high: dollars(deviceHours * price.high) },
+    energy: joules(drawnPower(cluster) * devices * time),
   };
 };
 
-/** What a step costs at the middle of the price range. */
-export const priceOf = ({ job, evaluation }: Pick<Candidate, 'job' | 'evaluation'>): number =>
-  (evaluation.step * job.devices * (job.cluster.price.low + job.cluster.price.high)) / 2 / SECONDS_AN_HOUR;
+/** What a step costs at the middle of the price range; where no price is known, its device-hours, which order alike. */
+export const priceOf = ({ job, evaluation }: Pick<Candidate, 'job' | 'evaluation'>): number => {
+  const price = hourlyPrice(job.cluster);
+  const hourly = price === null ? 1 : (price.low + price.high) / 2;
+  return (evaluation.step * job.devices * hourly) / SECONDS_AN_HOUR;
+};

@@ -37,7 +37,8 @@ export interface Outlook {
     readonly time: Seconds;
     readonly days: number;
     readonly deviceHours: number;
-    readonly dollars: Range<Dollars>;
+    /** Null where the cluster has no price. */
+    readonly dollars: Range<Dollars> | null;
     readonly energy: Joules;
   } | null;
 }

@@ -4,7 +4,7 @@ import { FORMATS } from '../model/precision.ts';
 import type { Cluster } from '../scenario/cluster.ts';
 import { parameterCount } from '../scenario/parameters.ts';
 import type { Axis, LayoutSpace, Scenario } from '../scenario/scenario.ts';
-import { LAYOUT_AXES } from './edits.ts';
+import { FREE, LAYOUT_AXES } from './edits.ts';
 import { memoryLimit } from './task.ts';
 
 export interface Remedy {
@@ -28,17 +28,6 @@ export function* remedies(scenario: Scenario, alternatives: readonly Cluster[]):
 
 const isFixed = (axis: Axis<unknown>): boolean => axis !== null;
 const hasFixed = (layout: LayoutSpace): boolean => LAYOUT_AXES.some((axis) => isFixed(layout[axis]));
-const FREE: LayoutSpace = {
-  tp: null,
-  pp: null,
-  vp: null,
-  dp: null,
-  microbatch: null,
-  schedule: null,
-  zero: null,
-  sequenceParallel: null,
-};
-
 /** The scenario with layout and recomputation left to the planner; null when they are already. */
 const freed = (scenario: Scenario): Scenario | null =>
   isFixed(scenario.recompute) || hasFixed(scenario.layout) ? { ...scenario, layout: FREE, recompute: null } : null;

@@ -1,8 +1,9 @@
 /** How far a prediction may be off: what published runs of its class did beside theirs. It corrects no figure. */
 import { z } from 'zod';
-import type { Candidate } from '../plan/plan.ts';
+import type { Candidate, Range } from '../plan/plan.ts';
 import { formatDollars, formatDuration, formatInteger, formatSeconds } from '../units/format.ts';
 import { times } from '../units/quantity.ts';
+import type { Dollars } from '../units/quantity.ts';
 import type { Band, BandsFile } from '../validate/bands.ts';
 import { bandFor, isPercentile } from '../validate/bands.ts';
 import { jobClassOf } from '../validate/job-class.ts';
@@ -53,7 +54,7 @@ export const timeInBand = ({ time }: Run, band: Band | null): string =>
     : ` (${formatDuration(times(time, band.low))} to ${formatDuration(times(time, band.high))} in the band)`;
 
 /** From the lowest price of the shortest run to the highest price of the longest. */
-export const dollarsInBand = ({ dollars: { low, high } }: Run, band: Band | null): string =>
+export const dollarsInBand = ({ low, high }: Range<Dollars>, band: Band | null): string =>
   band === null
     ? ''
     : ` (${formatDollars(times(low, band.low))} to ${formatDollars(times(high, band.high))} in the band)`;

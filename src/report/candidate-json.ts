@@ -5,11 +5,12 @@ import { PURPOSES } from '../memory/purpose.ts';
 import type { Candidate, Outlook } from '../plan/plan.ts';
 import { PROVENANCES } from '../scenario/cluster.ts';
 import type { Job, Recompute } from '../scenario/job.ts';
-import { PRECISIONS, RECOMPUTE_MODULES, SCHEDULES } from '../scenario/job.ts';
+import { CONTEXT_KINDS, PRECISIONS, RECOMPUTE_MODULES, SCHEDULES } from '../scenario/job.ts';
 import type { StageReport } from '../sim/evaluation.ts';
 import { FIDELITIES, TERMS } from '../sim/evaluation.ts';
 import type { UsedFigure } from './figures.ts';
 import { keyed } from './json.ts';
+import { paymentsJson, paymentsSchema } from './price.ts';
 
 const count = z.int().min(0);
 const time = z.number().min(0);
@@ -18,9 +19,16 @@ const size = z.number().min(0);
 export const layoutSchema = z.strictObject({
   devices: count,
   tp: count,
+  cp: count,
+  context_kind: z.enum(CONTEXT_KINDS).nullable().meta({ description: 'null with one context rank' }),
+  ep: count,
+  etp: count.meta({ description: 'tensor ranks of one expert' }),
   pp: count,
   vp: count.meta({ description: 'model chunks a pipeline rank' }),
+  first_layers: count.nullable().meta({ description: 'of the first model chunk; null: the even split' }),
+  last_layers: count.nullable(),
   dp: count,
+  replicas: count.meta({ description: 'copies of what ZeRO shards' }),
   microbatch: count.meta({ description: 'sequences a microbatch' }),
   schedule: z.enum(SCHEDULES),
   zero: z.int().min(0).max(3),
@@ -31,6 +39,10 @@ export const layoutSchema = z.strictObject({
     z.strictObject({ kind: z.literal('selective'), modules: z.array(z.enum(RECOMPUTE_MODULES)) }),
     z.strictObject({ kind: z.literal('full'), layers: z.union([count, z.literal('all')]) }),
   ]),
+  offload: z.strictObject({
+    optimizer: z.enum(['none', 'dram']),
+    activations: z.number().min(0).max(1).meta({ description: 'share of the layers' }),
+  }),
 });
 
 const utilisationSchema = z.strictObject({
@@ -46,10 +58,8 @@ const runSchema = z.strictObject({
   time_s: time,
   days: time,
   device_hours: time,
-  dollars_low: z.number().min(0),
-  dollars_high: z.number().min(0),
-  price_date: z.string(),
-  price_region: z.string(),
+  dollars_low: z.number().min(0).nullable().meta({ description: 'null when the cluster has no price' }),
+  dollars_high: z.number().min(0).nullable(),
   energy_j: z.number().min(0),
   pue: z.number().min(1),
 });
@@ -87,6 +97,7 @@ const stageSchema = z.strictObject({
 
 export const candidateSchema = z.strictObject({
   ...summarySchema.shape,
+  payments: paymentsSchema,
   stages: z.array(stageSchema),
   hardware_flops: z.number().min(0),
   sent_bytes: z.strictObject(keyed(AXES, () => size)).meta({ description: 'by one rank of the busiest stage, a step' }),
@@ -105,18 +116,26 @@ export const publishedSchema = z
   .nullable()
   .meta({ description: 'the best published MFU of a large run on this card, and whether the prediction is above it' });
 
-export const layoutJson = ({ devices, layout, precision, recompute }: Job): z.infer<typeof layoutSchema> => ({
+export const layoutJson = ({ devices, layout, precision, recompute, offload }: Job): z.infer<typeof layoutSchema> => ({
   devices,
   tp: layout.tp,
+  cp: layout.cp,
+  context_kind: layout.cp === 1 ? null : layout.contextKind,
+  ep: layout.ep,
+  etp: layout.etp,
   pp: layout.pp,
   vp: layout.vp,
+  first_layers: layout.firstLayers,
+  last_layers: layout.lastLayers,
   dp: layout.dp,
+  replicas: layout.replicas,
   microbatch: layout.microbatch,
   schedule: layout.schedule,
   zero: layout.zero,
   sequence_parallel: layout.sequenceParallel,
   precision,
   recompute: recomputeJson(recompute),
+  offload: { optimizer: offload.optimizer, activations: offload.activations },
 });
 
 const recomputeJson = (recompute: Recompute): z.infer<typeof layoutSchema>['recompute'] => {
@@ -157,6 +176,7 @@ export const summaryJson = ({ job, evaluation, outlook }: Candidate): z.infer<ty
 
 export const candidateJson = (candidate: Candidate): z.infer<typeof candidateSchema> => ({
   ...summaryJson(candidate),
+  payments: paymentsJson(candidate.job.cluster),
   stages: candidate.evaluation.stages.map(stageJson),
   hardware_flops: candidate.evaluation.hardwareFlops,
   sent_bytes: keyed(AXES, (axis) => candidate.evaluation.sent[axis]),
@@ -185,10 +205,8 @@ const runJson = ({ cluster }: Job, { run }: Outlook): z.infer<typeof runSchema> 
         time_s: run.time,
         days: run.days,
         device_hours: run.deviceHours,
-        dollars_low: run.dollars.low,
-        dollars_high: run.dollars.high,
-        price_date: cluster.price.date,
-        price_region: cluster.price.region,
+        dollars_low: run.dollars?.low ?? null,
+        dollars_high: run.dollars?.high ?? null,
         energy_j: run.energy,
         pue: cluster.pue.value,
       };

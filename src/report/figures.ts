@@ -1,11 +1,13 @@
 /** Where the numbers come from: every figure of the cluster and the software that a prediction used, with its origin. */
-import type { Figure, MatrixDtype, Provenance } from '../scenario/cluster.ts';
+import type { Figure, MatrixDtype, Payment, Provenance, Span } from '../scenario/cluster.ts';
 import { MATRIX_DTYPES, PROVENANCES } from '../scenario/cluster.ts';
 import type { Job } from '../scenario/job.ts';
 import {
   formatBandwidth,
   formatBytes,
+  formatDollars,
   formatDollarsPerHour,
+  formatDollarsPerJoule,
   formatFlopsPerSecond,
   formatInteger,
   formatPercent,
@@ -20,7 +22,7 @@ import { left, right, table, wrap, PAGE_WIDTH } from './table.ts';
 /** A figure under the name it has in a cluster file or a scenario. */
 export interface UsedFigure {
   readonly key: string;
-  /** In the units of the house: seconds, bytes, FLOPs, watts, dollars an hour; `unit` says which. */
+  /** In the units of the house: seconds, bytes, FLOPs, watts, dollars; `unit` says which. */
   readonly value: number;
   readonly unit: string;
   /** The value as people read it. */
@@ -42,6 +44,9 @@ const BYTES = { unit: 'B', format: formatBytes };
 const RATE = { unit: 'B/s', format: formatBandwidth };
 const TIME = { unit: 's', format: formatSeconds };
 const HOURLY = { unit: '$/h', format: formatDollarsPerHour };
+const SUM = { unit: '$', format: formatDollars };
+const TARIFF = { unit: '$/J', format: formatDollarsPerJoule };
+const YEARS = { unit: 'a', format: (value: number) => String(value) };
 const POWER = { unit: 'W', format: formatWatts };
 
 export const figuresOf = ({ job, outlook }: Candidate): readonly UsedFigure[] => [
@@ -95,14 +100,30 @@ const modelFigures = ({ software }: Job): readonly UsedFigure[] =>
     .filter(([name]) => !name.startsWith(software.attention === 'flash' ? 'unfused' : 'flash'))
     .map(([name, figure]) => used(`model.${name}`, figure, CONSTANT));
 
-const billFigures = ({ cluster: { price, accelerator, hostPower, pue } }: Job): readonly UsedFigure[] => {
-  const source = `${price.source} (${price.date}, ${price.region})`;
+const billFigures = ({ cluster: { price, accelerator, hostPower, pue } }: Job): readonly UsedFigure[] => [
+  ...price.filter(({ share }) => share > 0).flatMap(paymentFigures),
+  used('accelerator.power', accelerator.power, POWER),
+  used('hostPower', hostPower, POWER),
+  used('pue', pue, FACTOR),
+];
+
+const paymentFigures = (payment: Payment): readonly UsedFigure[] => {
+  const { kind, share, from, date, region } = payment;
+  const source = `${payment.source} (${date}, ${region})`;
+  const one = <Q extends number>(key: string, value: Q, as: Kind<Q>): UsedFigure =>
+    used(`price.${key}`, { value, from, source }, as);
+  const both = <Q extends number>(key: string, { low, high }: Span<Q>, as: Kind<Q>): readonly UsedFigure[] =>
+    low === high ? [one(key, low, as)] : [one(`${key}.low`, low, as), one(`${key}.high`, high, as)];
+  if (kind === 'listed') return [one('low', payment.hourly.low, HOURLY), one('high', payment.hourly.high, HOURLY)];
+  const part = used(`price.${kind}.share`, { value: share, from: 'assumed', source: 'how the hours are split' }, RATIO);
+  if (kind !== 'owned') return [part, ...both(`${kind}.price`, payment.hourly, HOURLY)];
   return [
-    used('price.low', { value: price.low, from: price.from, source }, HOURLY),
-    used('price.high', { value: price.high, from: price.from, source }, HOURLY),
-    used('accelerator.power', accelerator.power, POWER),
-    used('hostPower', hostPower, POWER),
-    used('pue', pue, FACTOR),
+    part,
+    ...both('owned.capital', payment.capital, SUM),
+    one('owned.years', payment.years, YEARS),
+    ...both('owned.power', payment.power, TARIFF),
+    used('price.owned.upkeep', payment.upkeep, RATIO),
+    used('price.owned.busy', payment.busy, RATIO),
   ];
 };
 

@@ -1,4 +1,5 @@
 /** A layout in words: whole for the one that is recommended, in short columns for the ones compared with it. */
+import { furtherRanks, offloadText, unevenEnds } from '../plan/short-layout.ts';
 import type { Job, Recompute } from '../scenario/job.ts';
 import { formatInteger } from '../units/format.ts';
 import type { Column } from './table.ts';
@@ -18,19 +19,22 @@ const recomputeName = (recompute: Recompute): string => {
 };
 
 /** `tp 8, pp 16, ...`: every choice that the planner made, by the keys of a scenario. */
-export const layoutLine = ({ layout, precision, recompute, devices }: Job): string =>
+export const layoutLine = ({ layout, precision, recompute, offload, devices }: Job): string =>
   [
     `${formatInteger(devices)} devices`,
     `tp ${layout.tp}`,
+    ...furtherRanks(layout),
     `pp ${layout.pp}`,
     `vp ${layout.vp}`,
+    ...unevenEnds(layout),
     `dp ${layout.dp}`,
     `microbatch ${layout.microbatch}`,
     layout.schedule,
-    `zero ${layout.zero}`,
+    `zero ${layout.zero}${layout.replicas > 1 ? ` in ${layout.replicas} replicas` : ''}`,
     layout.sequenceParallel ? 'sequence parallel' : 'no sequence parallel',
     recomputeLine(recompute),
     precision,
+    ...offloadText(offload),
   ].join(', ');
 
 const recomputeLine = (recompute: Recompute): string => {
@@ -46,11 +50,19 @@ const recomputeLine = (recompute: Recompute): string => {
   }
 };
 
+const offloadCell = ({ optimizer, activations }: Job['offload']): string =>
+  [
+    ...(optimizer === 'none' ? [] : ['optimizer']),
+    ...(activations === 0 ? [] : [`${(activations * 100).toFixed(0)}% act`]),
+  ].join(' + ') || 'none';
+
 interface Aspect {
   readonly column: Column;
   readonly value: (job: Job) => string;
   /** A column whose rows all agree says nothing and is left out. */
   readonly isOptional: boolean;
+  /** The value that is not worth a column, even beside no other: shown as soon as one row has another one. */
+  readonly trivial?: string;
 }
 
 const ASPECTS: readonly Aspect[] = [
@@ -60,11 +72,31 @@ const ASPECTS: readonly Aspect[] = [
     value: ({ layout }) => [layout.tp, layout.pp, layout.vp, layout.dp].join('.'),
     isOptional: false,
   },
+  {
+    column: left('cp'),
+    value: ({ layout }) => (layout.cp === 1 ? '1' : `${layout.cp} ${layout.contextKind}`),
+    isOptional: false,
+    trivial: '1',
+  },
+  {
+    column: left('ep.etp'),
+    value: ({ layout }) => `${layout.ep}.${layout.etp}`,
+    isOptional: false,
+    trivial: '1.1',
+  },
+  {
+    column: left('ends'),
+    value: ({ layout }) => `${layout.firstLayers ?? '-'} ${layout.lastLayers ?? '-'}`,
+    isOptional: false,
+    trivial: '- -',
+  },
+  { column: right('copies'), value: ({ layout }) => String(layout.replicas), isOptional: false, trivial: '1' },
   { column: right('mb'), value: ({ layout }) => String(layout.microbatch), isOptional: false },
   { column: left('schedule'), value: ({ layout }) => layout.schedule, isOptional: false },
   { column: right('zero'), value: ({ layout }) => String(layout.zero), isOptional: false },
   { column: left('sp'), value: ({ layout }) => (layout.sequenceParallel ? 'sp' : '-'), isOptional: false },
   { column: left('recompute'), value: ({ recompute }) => recomputeName(recompute), isOptional: false },
+  { column: left('offload'), value: ({ offload }) => offloadCell(offload), isOptional: false, trivial: 'none' },
   { column: left('precision'), value: ({ precision }) => precision, isOptional: true },
 ];
 
@@ -75,6 +107,9 @@ export interface LayoutColumns {
 
 /** The columns that tell the layouts of `jobs` apart. */
 export const layoutColumns = (jobs: readonly Job[]): LayoutColumns => {
-  const shown = ASPECTS.filter(({ value, isOptional }) => !isOptional || new Set(jobs.map(value)).size > 1);
+  const shown = ASPECTS.filter(({ value, isOptional, trivial }) => {
+    const values = new Set(jobs.map(value));
+    return isOptional ? values.size > 1 : trivial === undefined || [...values].some((one) => one !== trivial);
+  });
   return { columns: shown.map(({ column }) => column), cells: (job) => shown.map(({ value }) => value(job)) };
 };

@@ -8,7 +8,7 @@ import type { Bytes } from '../units/quantity.ts';
 import type { Paint } from './paint.ts';
 import { left, right, table } from './table.ts';
 
-const LABELS: Readonly<Record<Purpose, string>> = {
+export const PURPOSE_LABELS: Readonly<Record<Purpose, string>> = {
   weights: 'weights',
   gradients: 'gradients',
   optimizer: 'optimizer states',
@@ -31,7 +31,7 @@ export const memoryTable = ({ evaluation, outlook }: Candidate, paint: Paint): r
   // A row that prints as nothing says nothing; --json has them all.
   const shown = PURPOSES.map((purpose, index) => ({ purpose, size: sizes[index] ?? 0 })).filter(({ size }) => size > 0);
   const rows = shown.map(({ purpose, size }) => [
-    LABELS[purpose],
+    PURPOSE_LABELS[purpose],
     size.toFixed(2),
     formatPercent(memory.byPurpose[purpose] / capacity),
     '#'.repeat(Math.round((memory.byPurpose[purpose] / capacity) * BAR_WIDTH)),

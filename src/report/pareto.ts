@@ -1,6 +1,7 @@
 /** The Pareto front as a picture of characters and as a table: what more cards, dollars or free memory would buy. */
-import type { Candidate } from '../plan/plan.ts';
+import type { Candidate, Outlook } from '../plan/plan.ts';
 import { formatBytes, formatDollars, formatDuration, formatInteger, formatSeconds } from '../units/format.ts';
+import type { Dollars } from '../units/quantity.ts';
 import { layoutColumns } from './layout.ts';
 import type { Paint } from './paint.ts';
 import { left, right, table } from './table.ts';
@@ -60,13 +61,19 @@ const rivalOf = (front: readonly Candidate[]): Measure => {
       text: ({ outlook }) => formatBytes(outlook.memory.headroom),
     };
   }
-  return front.every(({ outlook }) => outlook.run !== null)
+  return front.every(({ outlook }) => costOf(outlook) !== null)
     ? {
         name: 'dollars (low)',
-        value: ({ outlook }) => outlook.run?.dollars.low ?? 0,
-        text: ({ outlook }) => (outlook.run === null ? '-' : formatDollars(outlook.run.dollars.low)),
+        value: ({ outlook }) => costOf(outlook) ?? 0,
+        text: ({ outlook }) => costText(outlook),
       }
     : { name: 'devices', value: ({ job }) => job.devices, text: ({ job }) => formatInteger(job.devices) };
+};
+
+const costOf = ({ run }: Outlook): Dollars | null => run?.dollars?.low ?? null;
+const costText = (outlook: Outlook): string => {
+  const cost = costOf(outlook);
+  return cost === null ? '-' : formatDollars(cost);
 };
 
 const picture = (front: readonly Candidate[], time: Measure, rival: Measure): readonly string[] => {
@@ -107,15 +114,16 @@ const ends = (front: readonly Candidate[], { value, text }: Measure): readonly [
 const frontTable = (front: readonly Candidate[], paint: Paint): readonly string[] => {
   const layouts = layoutColumns(front.map(({ job }) => job));
   const hasRun = front.every(({ outlook }) => outlook.run !== null);
+  const hasCost = front.every(({ outlook }) => costOf(outlook) !== null);
   const rows = front.map(({ job, evaluation, outlook }, index) => [
     mark(index),
     ...layouts.cells(job),
     formatBytes(outlook.memory.headroom),
     ...(outlook.run === null || !hasRun
       ? [formatSeconds(evaluation.step)]
-      : [formatDuration(outlook.run.time), formatDollars(outlook.run.dollars.low)]),
+      : [formatDuration(outlook.run.time), ...(hasCost ? [costText(outlook)] : [])]),
   ]);
-  const bill = hasRun ? [right('run'), right('cost from')] : [right('step')];
+  const bill = hasRun ? [right('run'), ...(hasCost ? [right('cost from')] : [])] : [right('step')];
   const [head = '', ...body] = table([left(''), ...layouts.columns, right('free'), ...bill], rows);
   return [paint('faint', head), ...body];
 };

@@ -21,7 +21,7 @@ import { figuresOf } from './figures.ts';
 
 const count = z.int().min(0);
 
-const questionSchema = z.strictObject({
+export const questionSchema = z.strictObject({
   title: z.string(),
   model: z.string(),
   cluster: z.string(),
@@ -34,7 +34,7 @@ const questionSchema = z.strictObject({
   seed: z.int(),
 });
 
-const verdictSchema = z.discriminatedUnion('kind', [
+export const verdictSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('rule'), rule: z.string() }),
   z.strictObject({ kind: z.literal('memory'), stage: count, peak_bytes: z.number(), limit_bytes: z.number() }),
   z.strictObject({ kind: z.literal('bound'), bound_s: z.number() }),
@@ -70,7 +70,9 @@ const foundSchema = z.strictObject({
   band: bandSchema,
   published: publishedSchema,
   runners_up: z.array(summarySchema),
-  front: z.array(summarySchema).meta({ description: 'Pareto front of time, dollars and free memory, fastest first' }),
+  front: z
+    .array(summarySchema)
+    .meta({ description: 'Pareto front of time, dollars, free memory and cards, fastest first' }),
   neighbours: z.array(neighbourSchema),
   counts: countsSchema,
   figures: z.array(figureSchema).meta({ description: 'what the prediction of the winner stands on' }),
@@ -149,7 +151,7 @@ const unfinishedJson = ({ scenario, counts }: Unfinished): z.infer<typeof unfini
   counts: countsJson(counts),
 });
 
-const questionJson = (scenario: Scenario): z.infer<typeof questionSchema> => ({
+export const questionJson = (scenario: Scenario): z.infer<typeof questionSchema> => ({
   title: scenario.title,
   model: scenario.model.name,
   cluster: scenario.cluster.name,
@@ -177,7 +179,7 @@ const countsJson = (counts: SearchCounts): z.infer<typeof countsSchema> => ({
   simulated: counts.simulated,
 });
 
-const verdictJson = (verdict: Verdict): z.infer<typeof verdictSchema> => {
+export const verdictJson = (verdict: Verdict): z.infer<typeof verdictSchema> => {
   switch (verdict.kind) {
     case 'rule':
       return { kind: 'rule', rule: verdict.rule };

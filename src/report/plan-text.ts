@@ -95,19 +95,19 @@ const fixLines = ({ edits, outcome }: Infeasible['fixes'][number], index: number
   ...beside('', `${outcomeText(outcome)} (${layoutLine(outcome.job)})`, 5),
 ];
 
-const heading = (title: string, { job }: Candidate, paint: Paint): readonly string[] => [
+export const heading = (title: string, { job }: Candidate, paint: Paint): readonly string[] => [
   ...wrap(title, PAGE_WIDTH).map((line) => paint('title', line)),
   ...wrap(questionLine(job), PAGE_WIDTH),
 ];
 
-const breakdown = (candidate: Candidate, paint: Paint): readonly string[] => [
+export const breakdown = (candidate: Candidate, paint: Paint): readonly string[] => [
   ...timeTable(candidate.evaluation, paint),
   '',
   ...memoryTable(candidate, paint),
   ...beside('all stages', peaksByStage(candidate.evaluation.stages), MARGIN),
 ];
 
-const footer = (candidate: Candidate, sources: boolean, paint: Paint): readonly string[] => {
+export const footer = (candidate: Candidate, sources: boolean, paint: Paint): readonly string[] => {
   const figures = figuresOf(candidate);
   return [
     ...legend(figures, candidate.evaluation.fidelity, paint),
@@ -116,7 +116,7 @@ const footer = (candidate: Candidate, sources: boolean, paint: Paint): readonly 
 };
 
 /** Paragraphs with one empty line between them. */
-const pageOf = (paragraphs: readonly (readonly string[])[]): string =>
+export const pageOf = (paragraphs: readonly (readonly string[])[]): string =>
   `${paragraphs
     .filter((lines) => lines.length > 0)
     .map((lines) => lines.join('\n'))

@@ -7,14 +7,17 @@ import type { Paint } from './paint.ts';
 import { left, right, table } from './table.ts';
 
 /** What the short names of the terms mean to someone who has not read the code. */
-const LABELS: Readonly<Record<Term, string>> = {
+export const TERM_LABELS: Readonly<Record<Term, string>> = {
   matrix: 'matrix products',
   attention: 'attention',
   vector: 'vector',
   recompute: 'recomputation',
   tp: 'exposed tp',
+  cp: 'exposed cp',
+  ep: 'exposed ep',
   bubble: 'pipeline bubble',
   dp: 'exposed dp',
+  offload: 'offload',
   optimizer: 'optimizer',
   input: 'input',
 };
@@ -26,7 +29,7 @@ export const timeTable = ({ stages, step }: Evaluation, paint: Paint): readonly 
   const columns = classes.map(({ representative }) => columnOf(representative.terms, scale.size));
   // A row that prints as nothing in every column says nothing; --json has them all.
   const rows = TERMS.map((term, index) => [
-    LABELS[term],
+    TERM_LABELS[term],
     ...columns.flatMap((column) => cellsOf(column, index)),
   ]).filter((_row, index) => columns.some(({ times, shares }) => (times[index] ?? 0) + (shares[index] ?? 0) > 0));
   const last = ['step', ...columns.flatMap(({ times, shares }) => cells(sum(times), sum(shares)))];

@@ -18,6 +18,7 @@ import { bandFor } from '../validate/bands.ts';
 import { bandText, dollarsInBand, timeInBand } from './band.ts';
 import { layoutLine } from './layout.ts';
 import type { Paint } from './paint.ts';
+import { priceText } from './price.ts';
 import { beside } from './table.ts';
 
 const MARGIN = 12;
@@ -66,7 +67,6 @@ const utilisationText = ({ job, outlook: { utilisation } }: Candidate): string =
 
 const runItems = ({ job, outlook: { run } }: Candidate, band: Band | null): readonly string[] => {
   if (run === null) return item('run', 'no number of tokens was given: days, dollars and energy are open');
-  const { price, pue } = job.cluster;
   return [
     ...item(
       'run',
@@ -75,11 +75,15 @@ const runItems = ({ job, outlook: { run } }: Candidate, band: Band | null): read
     ),
     ...item(
       'cost',
-      `${formatDollars(run.dollars.low)} to ${formatDollars(run.dollars.high)}${dollarsInBand(run, band)} ` +
-        `at prices of ${price.date}, ${price.region}; ${formatEnergy(run.energy)} at rated power and PUE ${pue.value.toFixed(2)}`,
+      `${billText(run, job, band)}; ${formatEnergy(run.energy)} at rated power and PUE ${job.cluster.pue.value.toFixed(2)}`,
     ),
   ];
 };
+
+const billText = ({ dollars }: NonNullable<Outlook['run']>, { cluster }: Job, band: Band | null): string =>
+  dollars === null
+    ? `no dollars: ${cluster.name} has no price`
+    : `${formatDollars(dollars.low)} to ${formatDollars(dollars.high)}${dollarsInBand(dollars, band)} ${priceText(cluster)}`;
 
 const memoryItem = ({ memory }: Outlook, margin: number, paint: Paint): readonly string[] => {
   const free = memory.headroom / memory.capacity;

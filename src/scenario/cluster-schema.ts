@@ -1,18 +1,32 @@
-/** A cluster as it is written in YAML: each figure with its origin, or bare, which makes it an assumption. */
+/** A cluster as it is written in YAML: each figure with its origin, or bare or left out, which makes it an assumption. */
 import { z } from 'zod';
-import type { Cluster, Price } from './cluster.ts';
-import { PROVENANCES } from './cluster.ts';
+import type { Cluster, Link } from './cluster.ts';
+import { COLLECTIVE_ALGORITHMS } from './cluster.ts';
+import {
+  CARD_POWER,
+  hostMemoryBandwidthOf,
+  hostMemoryOf,
+  hostPowerOf,
+  LAUNCH,
+  MATRIX_EFFICIENCY,
+  MEMORY_EFFICIENCY,
+  MULTIPROCESSORS,
+  NIC,
+  PCIE,
+  PUE,
+  railsOf,
+  SCALE_UP,
+  SSD,
+} from './cluster-defaults.ts';
 import type { Complaint } from './complaint.ts';
 import { complaintAt } from './issues.ts';
+import { price } from './price-schema.ts';
 import {
   bandwidth,
   closed,
   duration,
   factor,
   figure,
-  GIVEN,
-  hourlyPrice,
-  oneOf,
   power,
   share,
   size,
@@ -20,10 +34,10 @@ import {
   whole,
   wholeFigure,
   words,
+  oneOf,
 } from './shape.ts';
 import type { Tree } from './tree.ts';
 import { nearestAt, writtenHere } from './tree.ts';
-import { formatDollarsPerHour } from '../units/format.ts';
 
 const sizeFigure = figure(size);
 const shareFigure = figure(share);
@@ -32,14 +46,30 @@ const durationFigure = figure(duration);
 const powerFigure = figure(power);
 const peak = figure(speed).optional();
 
-const link = closed(
-  {
-    bandwidth: bandwidthFigure.describe('Per device and direction, as the datasheet says it.'),
-    efficiency: shareFigure.describe('Share of the bandwidth that large messages reach.'),
-    latency: durationFigure.describe('From the start of a message to its first byte at the receiver.'),
-  },
-  'a link: a mapping of bandwidth, efficiency and latency',
-);
+/** What a datasheet may leave out, and what is then assumed of it. */
+const or = <Value, Input>(given: z.ZodType<Value, Input>, assumed: Value) =>
+  given.optional().transform((written) => written ?? assumed);
+
+/** Of a link the bandwidth alone may be given: how it is used is then `assumed`. */
+const link = (assumed: Omit<Link, 'bandwidth'>) =>
+  z.union(
+    [
+      closed(
+        {
+          bandwidth: bandwidthFigure.describe('Per device and direction, as the datasheet says it.'),
+          efficiency: shareFigure.optional().describe('Share of the bandwidth that large messages reach.'),
+          latency: durationFigure.optional().describe('From the start of a message to its first byte at the receiver.'),
+        },
+        'a link',
+      ).transform(({ bandwidth: rate, efficiency, latency }): Link => ({
+        bandwidth: rate,
+        efficiency: efficiency ?? assumed.efficiency,
+        latency: latency ?? assumed.latency,
+      })),
+      bandwidthFigure.transform((rate): Link => ({ bandwidth: rate, ...assumed })),
+    ],
+    { error: 'a bandwidth such as 400Gbps, or a mapping of bandwidth, efficiency and latency' },
+  );
 
 const accelerator = closed(
   {
@@ -48,36 +78,23 @@ const accelerator = closed(
       { fp32: peak, tf32: peak, fp16: peak, bf16: peak, fp8: peak, fp4: peak },
       'peaks by number format',
     ).describe('Dense, without sparsity; a number format that is absent is not supported.'),
-    matrixEfficiency: shareFigure.describe('Best matrix multiplication over shapes, as a share of the peak.'),
+    matrixEfficiency: or(shareFigure, MATRIX_EFFICIENCY).describe(
+      'Best matrix multiplication over shapes, as a share of the peak.',
+    ),
     narrowEfficiency: shareFigure
       .nullable()
       .optional()
       .describe('The same for fp8 and fp4; when absent, that of the wider formats.'),
     memory: sizeFigure,
     memoryBandwidth: bandwidthFigure,
-    memoryEfficiency: shareFigure.describe('Share of the memory bandwidth that streaming kernels reach.'),
-    multiprocessors: wholeFigure.describe('Tiles that a matrix multiplication works on at once.'),
-    launch: durationFigure.describe("From one kernel's end to the next one's start."),
-    power: powerFigure,
+    memoryEfficiency: or(shareFigure, MEMORY_EFFICIENCY).describe(
+      'Share of the memory bandwidth that streaming kernels reach.',
+    ),
+    multiprocessors: or(wholeFigure, MULTIPROCESSORS).describe('Tiles that a matrix multiplication works on at once.'),
+    launch: or(durationFigure, LAUNCH).describe("From one kernel's end to the next one's start."),
+    power: or(powerFigure, CARD_POWER),
   },
   'an accelerator',
-);
-
-const price = z.union(
-  [
-    hourlyPrice.transform((bare): Price => ({
-      low: bare,
-      high: bare,
-      date: 'not given',
-      region: 'not given',
-      ...GIVEN,
-    })),
-    closed(
-      { low: hourlyPrice, high: hourlyPrice, date: words, region: words, from: oneOf(PROVENANCES), source: words },
-      'a price range',
-    ),
-  ],
-  { error: 'a price such as $2.50/h, or a mapping of low, high, date, region, from and source' },
 );
 
 export const clusterSchema = closed(
@@ -85,19 +102,27 @@ export const clusterSchema = closed(
     name: words,
     accelerator,
     devicesPerNode: whole(1, 1_000_000).describe('Devices that share a host.'),
-    scaleUpDomain: whole(1, 1_000_000).describe('Devices that reach each other over scaleUp; a multiple of the node.'),
-    scaleUp: link,
-    nic: link.describe('The network between domains, per device.'),
-    rails: wholeFigure.describe('NICs of a node, each on a rail of its own.'),
-    pcie: link,
-    hostMemory: sizeFigure.describe('Of a node.'),
-    hostMemoryBandwidth: bandwidthFigure.describe('Per device.'),
-    ssd: closed({ capacity: sizeFigure, bandwidth: bandwidthFigure }, 'a mapping of capacity and bandwidth').describe(
-      'The capacity is of a node, the bandwidth per device.',
-    ),
-    price: price.describe('Per device and hour.'),
-    hostPower: powerFigure.describe('Host, switches and fans, per device, beside its own power.'),
-    pue: figure(factor).describe('Power usage effectiveness of the data centre.'),
+    scaleUpDomain: whole(1, 1_000_000)
+      .optional()
+      .describe('Devices that reach each other over scaleUp; a multiple of the node. Absent: the node.'),
+    scaleUp: link(SCALE_UP),
+    nic: link(NIC).describe('The network between domains, per device.'),
+    rails: wholeFigure.optional().describe('NICs of a node, each on a rail of its own. Absent: one a device.'),
+    pcie: or(link(PCIE), PCIE),
+    hostMemory: sizeFigure.optional().describe('Of a node. Absent: twice the memory of its cards.'),
+    hostMemoryBandwidth: bandwidthFigure.optional().describe('Per device.'),
+    ssd: or(
+      closed({ capacity: sizeFigure, bandwidth: bandwidthFigure }, 'a mapping of capacity and bandwidth'),
+      SSD,
+    ).describe('The capacity is of a node, the bandwidth per device.'),
+    price: price.nullable().optional().describe('Per device and hour. Absent: no dollars are promised.'),
+    hostPower: powerFigure.optional().describe('Host, switches and fans, per device, beside its own power.'),
+    pue: or(figure(factor), PUE).describe('Power usage effectiveness of the data centre.'),
+    collectives: z
+      .array(oneOf(COLLECTIVE_ALGORITHMS), { error: `a list of ${COLLECTIVE_ALGORITHMS.join(', ')}` })
+      .readonly()
+      .optional()
+      .describe('What the collective library has beside rings. Absent: hierarchical and tree, as NCCL.'),
     bestMfu: shareFigure
       .nullable()
       .optional()
@@ -106,11 +131,20 @@ export const clusterSchema = closed(
   'a cluster',
 );
 
+const NCCL = ['hierarchical', 'tree'] as const;
+
 export const clusterFrom = (written: z.output<typeof clusterSchema>): Cluster => {
-  const { peak, narrowEfficiency } = written.accelerator;
+  const { accelerator: card, devicesPerNode } = written;
   return {
     ...written,
-    accelerator: { ...written.accelerator, peak: withoutAbsent(peak), narrowEfficiency: narrowEfficiency ?? null },
+    accelerator: { ...card, peak: withoutAbsent(card.peak), narrowEfficiency: card.narrowEfficiency ?? null },
+    scaleUpDomain: written.scaleUpDomain ?? devicesPerNode,
+    rails: written.rails ?? railsOf(devicesPerNode),
+    hostMemory: written.hostMemory ?? hostMemoryOf(card.memory.value, devicesPerNode),
+    hostMemoryBandwidth: written.hostMemoryBandwidth ?? hostMemoryBandwidthOf(devicesPerNode),
+    price: written.price ?? [],
+    hostPower: written.hostPower ?? hostPowerOf(card.power.value),
+    collectives: written.collectives ?? NCCL,
     bestMfu: written.bestMfu ?? null,
   };
 };
@@ -126,7 +160,7 @@ const withoutAbsent = (peak: z.output<typeof accelerator>['peak']): Cluster['acc
 
 /** What no cluster can be: zero where something is divided by it, shares of nothing, domains that cut through hosts. */
 export const clusterContradictions = (cluster: Cluster, tree: Tree): readonly Complaint[] => {
-  const { accelerator: card, scaleUp, nic, pcie, price } = cluster;
+  const { accelerator: card, scaleUp, nic, pcie } = cluster;
   const at = (path: string, message: string): Complaint => complaintAt(nearestAt(tree, path.split('.')), message);
   const positive: readonly (readonly [string, number])[] = [
     ...Object.entries(card.peak).map(([dtype, { value }]) => [`accelerator.peak.${dtype}`, value] as const),
@@ -149,10 +183,6 @@ export const clusterContradictions = (cluster: Cluster, tree: Tree): readonly Co
   if (scaleUpDomain % devicesPerNode !== 0) {
     const message = `a domain of ${scaleUpDomain} devices is not whole nodes of ${devicesPerNode}`;
     complaints.push(complaintAt(writtenHere(tree, ['scaleUpDomain', 'devicesPerNode']), message));
-  }
-  if (price.low > price.high) {
-    const [low, high] = [formatDollarsPerHour(price.low), formatDollarsPerHour(price.high)];
-    complaints.push(at('price.low', `${low} is above the ${high} of price.high`));
   }
   if (pue.value < 1) complaints.push(at('pue', `${pue.value} is below 1: a data centre draws what its devices draw`));
   return complaints;

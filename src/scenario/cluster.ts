@@ -2,7 +2,9 @@
 import type {
   Bytes,
   BytesPerSecond,
+  Dollars,
   DollarsPerHour,
+  DollarsPerJoule,
   FlopsPerSecond,
   Ratio,
   Seconds,
@@ -44,6 +46,10 @@ export interface Accelerator {
   readonly power: Figure<Watts>;
 }
 
+/** Beside rings: NCCL and RCCL have hierarchies and trees, HCCL and Gloo halving and doubling too. */
+export const COLLECTIVE_ALGORITHMS = ['hierarchical', 'tree', 'halving-doubling'] as const;
+export type CollectiveAlgorithm = (typeof COLLECTIVE_ALGORITHMS)[number];
+
 /** A class of links as one device sees it. */
 export interface Link {
   /** Per device and direction, as the datasheet says it. */
@@ -54,15 +60,52 @@ export interface Link {
   readonly latency: Figure<Seconds>;
 }
 
-export interface Price {
-  readonly low: DollarsPerHour;
-  readonly high: DollarsPerHour;
-  /** When and where the price was seen. */
+/** Low to high: what is known of a price. */
+export interface Span<Q extends number> {
+  readonly low: Q;
+  readonly high: Q;
+}
+
+export const NOT_GIVEN = 'not given';
+
+/** When and where a price was seen, and by whom. */
+export interface Quoted {
+  /** `NOT_GIVEN` where nobody said. */
   readonly date: string;
   readonly region: string;
   readonly from: Provenance;
   readonly source: string;
 }
+
+/** Ways to rent; `listed` is a price of which no contract was named. */
+export const RENTALS = ['listed', 'onDemand', 'reserved', 'spot'] as const;
+
+/** Per device and hour, power and host included. */
+export interface Rental extends Quoted {
+  readonly kind: (typeof RENTALS)[number];
+  /** Of the device-hours. */
+  readonly share: Ratio;
+  readonly hourly: Span<DollarsPerHour>;
+}
+
+/** Bought, and fed with power: see `price.ts` for what an hour of it costs. */
+export interface Ownership extends Quoted {
+  readonly kind: 'owned';
+  readonly share: Ratio;
+  /** Of a device with its part of the host, the network and the building. */
+  readonly capital: Span<Dollars>;
+  /** Until it is worth nothing. */
+  readonly years: number;
+  /** What energy costs. */
+  readonly power: Span<DollarsPerJoule>;
+  /** Staff, repairs and space of a year, as a share of the capital. */
+  readonly upkeep: Figure<Ratio>;
+  /** Share of all hours in which the device works; the others are paid for as well. */
+  readonly busy: Figure<Ratio>;
+}
+
+/** One of the ways in which device-hours are paid for. */
+export type Payment = Rental | Ownership;
 
 export interface Cluster {
   readonly name: string;
@@ -83,12 +126,14 @@ export interface Cluster {
   readonly hostMemoryBandwidth: Figure<BytesPerSecond>;
   /** Capacity of a node; bandwidth per device. */
   readonly ssd: { readonly capacity: Figure<Bytes>; readonly bandwidth: Figure<BytesPerSecond> };
-  /** Per device and hour. */
-  readonly price: Price;
+  /** How device-hours are paid for; the shares add up to one. Empty where nobody said: then no dollars are promised. */
+  readonly price: readonly Payment[];
   /** Host, switches and fans: power per device beside the card's own. */
   readonly hostPower: Figure<Watts>;
   /** Power usage effectiveness of the data centre. */
   readonly pue: Figure<Ratio>;
+  /** What the cluster's collective library has beside rings. */
+  readonly collectives: readonly CollectiveAlgorithm[];
   /** The best published MFU (model FLOPs, full attention) of a large run on this card, to judge predictions by. */
   readonly bestMfu: Figure<Ratio> | null;
 }

@@ -6,6 +6,7 @@ import type { Cluster, MatrixDtype } from './cluster.ts';
 import type { Complaint } from './complaint.ts';
 import { complaintAt } from './issues.ts';
 import type { Precision, Recompute, ScheduleName } from './job.ts';
+import { LONG_SEQUENCE } from './defaults.ts';
 import { isRegularSplit } from './layer-split.ts';
 import type { Model } from './model.ts';
 import { nearestNumber } from './nearest.ts';
@@ -21,8 +22,13 @@ export interface Fixed {
   readonly globalBatch: number | null;
   readonly tokens: number | null;
   readonly tp: number | null;
+  readonly cp: number | null;
+  readonly ep: number | null;
+  readonly etp: number | null;
   readonly pp: number | null;
   readonly vp: number | null;
+  readonly firstLayers: number | null;
+  readonly lastLayers: number | null;
   readonly dp: number | null;
   readonly microbatch: number | null;
   readonly schedule: ScheduleName | null;
@@ -81,7 +87,7 @@ const sequenceSplit: Rule = ({ sequenceParallel, tp, sequence }) =>
       }
     : null;
 
-/** The fixed axes divide the devices; all three together fill them. */
+/** The fixed axes divide the devices; all together fill them. */
 const gridFit: Rule = (fixed) => {
   const axes = gridOf(fixed);
   const last = axes.at(-1);
@@ -91,22 +97,30 @@ const gridFit: Rule = (fixed) => {
   const sum = axes.length > 1 ? `${grid} = ${product}` : String(product);
   return {
     at: ['layout', last[0]],
-    message: `${sum} ${axes.length === 3 ? 'is not' : 'does not divide'} the ${fixed.devices} devices`,
+    message: `${sum} ${isWhole(axes) ? 'is not' : 'does not divide'} the ${fixed.devices} devices`,
     suggestion: nearestDegree(last[0], fixed, fillsDevices),
   };
 };
 
-type GridAxis = 'tp' | 'pp' | 'dp';
-const gridOf = ({ tp, pp, dp }: Fixed): readonly (readonly [GridAxis, number])[] => {
-  const axes = [['tp', tp] as const, ['pp', pp] as const, ['dp', dp] as const];
+type GridAxis = 'tp' | 'cp' | 'pp' | 'dp';
+type Degrees = readonly (readonly [GridAxis, number])[];
+/** Sequences that are not long are not split unless somebody asks. */
+const contextRanks = ({ cp, sequence }: Fixed): number | null =>
+  cp ?? (sequence !== null && sequence < LONG_SEQUENCE ? 1 : null);
+/** One context rank goes without saying. */
+const gridOf = ({ tp, cp, pp, dp }: Fixed): Degrees => {
+  const axes = [['tp', tp] as const, ['cp', cp === 1 ? null : cp] as const, ['pp', pp] as const, ['dp', dp] as const];
   return axes.flatMap(([name, degree]) => (degree === null ? [] : [[name, degree] as const]));
 };
-const productOf = (axes: readonly (readonly [GridAxis, number])[]): number =>
+/** True when nothing is left that could make up the difference to the devices. */
+const isWhole = (axes: Degrees): boolean =>
+  ['tp', 'pp', 'dp'].every((wanted) => axes.some(([name]) => name === wanted));
+const productOf = (axes: Degrees): number =>
   axes.reduce((product, [, degree]) => product * degree, 1);
 const fillsDevices = (fixed: Fixed): boolean => {
   const axes = gridOf(fixed);
   if (fixed.devices === null) return true;
-  return axes.length === 3 ? productOf(axes) === fixed.devices : fixed.devices % productOf(axes) === 0;
+  return isWhole(axes) && contextRanks(fixed) !== null ? productOf(axes) === fixed.devices : fixed.devices % productOf(axes) === 0;
 };
 
 /** The nearest degree of an axis with which nothing is wrong, or else with which at least this is right. */
@@ -125,11 +139,17 @@ const DEGREE_MAX = 1024;
 const chunksOfSchedule: Rule = ({ vp, schedule }) => {
   if (vp === null || schedule === null) return null;
   const at = ['layout', 'vp'];
-  if (schedule === 'interleaved' && vp === 1)
-    return { at, message: 'the interleaved schedule needs 2 or more model chunks a rank', suggestion: 2 };
-  if (schedule !== 'interleaved' && vp > 1)
-    return { at, message: `${vp} model chunks a rank need the interleaved schedule, not ${schedule}`, suggestion: 1 };
-  return null;
+  if (schedule === 'interleaved')
+    return vp > 1
+      ? null
+      : { at, message: 'the interleaved schedule needs 2 or more model chunks a rank', suggestion: 2 };
+  const wanted = schedule === 'zb-v' || schedule === 'dualpipe' ? 2 : 1;
+  if (vp === wanted) return null;
+  const message =
+    wanted === 2
+      ? `the ${schedule} schedule needs 2 model chunks a rank, got ${vp}`
+      : `${vp} model chunks a rank need the interleaved schedule, not ${schedule}`;
+  return { at, message, suggestion: wanted };
 };
 
 const isInterleaved = ({ vp, schedule }: Fixed): boolean => schedule === 'interleaved' || (vp !== null && vp > 1);
@@ -151,17 +171,20 @@ const pipelineSplit: Rule = (fixed) => {
   };
 };
 
-const splitsLayers = ({ model, pp, vp }: Fixed): boolean => {
-  const chunks = (pp ?? 1) * (vp ?? 1);
-  return model === null || pp === null || isRegularSplit(model.layers, chunks);
+/** Ends of a length of their own are judged layout by layout; of DualPipe's two chunks a rank one is a copy. */
+const splitsLayers = ({ model, pp, vp, schedule, firstLayers, lastLayers }: Fixed): boolean => {
+  if (model === null || pp === null || firstLayers !== null || lastLayers !== null) return true;
+  const chunks = pp * (schedule === 'dualpipe' ? 1 : schedule === 'zb-v' ? 2 : (vp ?? 1));
+  return isRegularSplit(model.layers, chunks);
 };
 
 /** Pipelines side by side, if they are known and the grid they come from is right. */
 const dataParallel = (fixed: Fixed): number | null => {
   const { dp, devices, tp, pp } = fixed;
+  const cp = contextRanks(fixed);
   if (!fillsDevices(fixed)) return null;
   if (dp !== null) return dp;
-  return devices === null || tp === null || pp === null ? null : devices / (tp * pp);
+  return devices === null || tp === null || pp === null || cp === null ? null : devices / (tp * cp * pp);
 };
 
 const microbatchFit: Rule = ({ microbatch, globalBatch }) => {

@@ -7,7 +7,8 @@ import { modelFromHuggingFace } from './hugging-face.ts';
 import { complaintAt, complaintsAbout, show } from './issues.ts';
 import type { Library } from './library.ts';
 import { expand } from './library.ts';
-import { modelContradictions, modelFrom, modelSchema } from './model-schema.ts';
+import { modelContradictions } from './model-contradictions.ts';
+import { modelFrom, modelSchema } from './model-schema.ts';
 import type { Model } from './model.ts';
 import type { Reading, Source, Tree } from './tree.ts';
 import { readTree } from './tree.ts';
@@ -33,7 +34,7 @@ export const modelEntry = (tree: Tree, library: Library): Entry<Model> => {
     parsed(full, {
       schema: modelSchema,
       make: modelFrom,
-      contradictions: (model, place) => modelContradictions(model, place),
+      contradictions: modelContradictions,
     }),
   );
 };

@@ -1,10 +1,11 @@
 /** The config.json of GPT-2 and of GPT-NeoX (Pythia). */
 import { z } from 'zod';
+import type { Architecture, Shape } from './hugging-face-settings.ts';
 import { activation, depth, positive, rate } from './hugging-face-settings.ts';
-import type { Shape } from './hugging-face-settings.ts';
+import { PLAIN } from './model.ts';
 import { flag } from './shape.ts';
 
-export const gpt2 = z.looseObject({
+const gpt2Settings = z.looseObject({
   n_embd: positive,
   n_layer: depth,
   n_head: positive,
@@ -19,7 +20,8 @@ export const gpt2 = z.looseObject({
   add_cross_attention: z.literal(false, { error: 'false: cross attention is not known here' }).default(false),
 });
 
-export const fromGpt2 = (config: z.output<typeof gpt2>): Shape => ({
+const gpt2Shape = (config: z.output<typeof gpt2Settings>): Shape => ({
+  ...PLAIN,
   layers: config.n_layer,
   hidden: config.n_embd,
   heads: config.n_head,
@@ -39,7 +41,9 @@ export const fromGpt2 = (config: z.output<typeof gpt2>): Shape => ({
   dropout: Math.max(config.resid_pdrop, config.embd_pdrop, config.attn_pdrop) > 0,
 });
 
-export const gptNeox = z.looseObject({
+export const gpt2: Architecture = { defaults: {}, schema: gpt2Settings.transform(gpt2Shape) };
+
+const neoxSettings = z.looseObject({
   hidden_size: positive,
   intermediate_size: positive,
   num_hidden_layers: depth,
@@ -53,7 +57,8 @@ export const gptNeox = z.looseObject({
   hidden_dropout: rate.default(0),
 });
 
-export const fromGptNeox = (config: z.output<typeof gptNeox>): Shape => ({
+const neoxShape = (config: z.output<typeof neoxSettings>): Shape => ({
+  ...PLAIN,
   layers: config.num_hidden_layers,
   hidden: config.hidden_size,
   heads: config.num_attention_heads,
@@ -72,3 +77,5 @@ export const fromGptNeox = (config: z.output<typeof gptNeox>): Shape => ({
   embeddingNorm: false,
   dropout: Math.max(config.attention_dropout, config.hidden_dropout) > 0,
 });
+
+export const gptNeox: Architecture = { defaults: {}, schema: neoxSettings.transform(neoxShape) };

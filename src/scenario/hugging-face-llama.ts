@@ -1,87 +1,96 @@
-/** Llama's config.json and those of its descendants, Mistral and Qwen2. */
-import { z } from 'zod';
-import { activation, depth, positive, rate } from './hugging-face-settings.ts';
-import type { Shape } from './hugging-face-settings.ts';
-import type { Model } from './model.ts';
-import { flag, whole } from './shape.ts';
+/** The config.json of Llama and of the dense models that descend from it. */
+import type { Architecture, Settings } from './hugging-face-settings.ts';
+import { attentionBias, decoder, NO_BIAS, plainShape, rate, USUAL } from './hugging-face-settings.ts';
+import { listsEveryLayer, windowed, windowOf } from './hugging-face-window.ts';
 
-export const llamaLike = z.looseObject({
-  hidden_size: positive,
-  intermediate_size: positive,
-  num_hidden_layers: depth,
-  num_attention_heads: positive,
-  num_key_value_heads: positive.nullish(),
-  head_dim: positive.nullish(),
-  vocab_size: positive,
-  hidden_act: activation.default('silu'),
-  tie_word_embeddings: flag.default(false),
-  attention_bias: flag.default(false),
-  mlp_bias: flag.default(false),
-  attention_dropout: rate.default(0),
-  sliding_window: whole(0).nullish(),
-  use_sliding_window: flag.default(false),
+/** Sizes as the configuration classes have them, which a config nested in another may leave out. */
+const sizes = (
+  [hidden, ffn, layers, heads]: readonly [hidden: number, ffn: number, layers: number, heads: number],
+  vocabulary: number,
+): Settings => ({
+  hidden_size: hidden,
+  intermediate_size: ffn,
+  num_hidden_layers: layers,
+  num_attention_heads: heads,
+  vocab_size: vocabulary,
 });
-type LlamaLike = z.output<typeof llamaLike>;
 
-/** Where the descendants of Llama differ: defaults of the configuration classes in huggingface/transformers. */
-interface Dialect {
-  /** When num_key_value_heads is absent; null is as many as heads, as an explicit null always is. */
-  readonly kvHeads: number | null;
-  readonly bias: (config: LlamaLike) => Model['bias'];
-  /** Tokens that attention looks back over, when that is not all of them. */
-  readonly window: (config: LlamaLike) => number | null;
-}
-const noBias = { qkv: false, attentionOut: false, mlp: false, head: false };
-
-export const DIALECTS: Readonly<Record<'llama' | 'mistral' | 'qwen2', Dialect>> = {
-  llama: {
-    kvHeads: null,
-    bias: ({ attention_bias: attention, mlp_bias: mlp }) => ({
-      qkv: attention,
-      attentionOut: attention,
-      mlp,
-      head: false,
-    }),
-    window: () => null,
-  },
-  mistral: {
-    kvHeads: 8,
-    bias: () => noBias,
-    window: ({ sliding_window: window }) => (window === undefined ? 4096 : window),
-  },
-  qwen2: {
-    kvHeads: 32,
-    bias: () => ({ ...noBias, qkv: true }),
-    window: ({ sliding_window: window, use_sliding_window: isUsed }) => (isUsed ? (window ?? 4096) : null),
-  },
+export const llama: Architecture = {
+  defaults: { ...USUAL, ...sizes([4096, 11008, 32, 32], 32000) },
+  schema: decoder.transform((config) => ({
+    ...plainShape(config),
+    bias: { ...attentionBias(config.attention_bias), mlp: config.mlp_bias },
+  })),
 };
 
-export const fromLlamaLike =
-  ({ kvHeads, bias, window }: Dialect) =>
-  (config: LlamaLike): Shape => {
-    const heads = config.num_attention_heads;
-    const given = config.num_key_value_heads;
-    const reach = window(config);
-    return {
-      layers: config.num_hidden_layers,
-      hidden: config.hidden_size,
-      heads,
-      kvHeads: (given === undefined ? kvHeads : given) ?? heads,
-      headDim: config.head_dim ?? config.hidden_size / heads,
-      ffn: config.intermediate_size,
-      gated: true,
-      activation: config.hidden_act,
-      norm: 'rmsnorm',
-      parallelBlock: false,
-      position: 'rope',
-      positions: 0,
-      vocabulary: config.vocab_size,
-      tied: config.tie_word_embeddings,
-      bias: bias(config),
-      embeddingNorm: false,
-      dropout: config.attention_dropout > 0,
-      ...(reach !== null && { notes: [windowNote(reach)] }),
-    };
-  };
-const windowNote = (reach: number): string =>
-  `Attention looks back over ${reach} tokens in this model; here it is counted over the whole sequence.`;
+export const mistral: Architecture = {
+  defaults: {
+    ...USUAL,
+    ...sizes([4096, 14336, 32, 32], 32000),
+    num_key_value_heads: 8,
+    sliding_window: 4096,
+  },
+  schema: windowed
+    .superRefine(listsEveryLayer)
+    .transform((config) => ({ ...plainShape(config), window: windowOf(config, () => true) })),
+};
+
+const QWEN: Settings = {
+  ...USUAL,
+  ...sizes([4096, 22016, 32, 32], 151936),
+  num_key_value_heads: 32,
+  use_sliding_window: false,
+  sliding_window: 4096,
+  max_window_layers: 28,
+};
+
+export const qwen2: Architecture = {
+  defaults: QWEN,
+  schema: windowed.superRefine(listsEveryLayer).transform((config) => ({
+    ...plainShape(config),
+    bias: { ...NO_BIAS, qkv: true },
+    window: windowOf(config, (layer) => layer >= (config.max_window_layers ?? 0)),
+  })),
+};
+
+export const qwen3: Architecture = {
+  defaults: { ...QWEN, head_dim: 128 },
+  schema: windowed.superRefine(listsEveryLayer).transform((config) => ({
+    ...plainShape(config),
+    qkNorm: 'head' as const,
+    bias: attentionBias(config.attention_bias),
+    window: windowOf(config, (layer) => layer >= (config.max_window_layers ?? 0)),
+  })),
+};
+
+export const phi3: Architecture = {
+  defaults: { ...USUAL, ...sizes([3072, 8192, 32, 32], 32064), resid_pdrop: 0, embd_pdrop: 0, sliding_window: null },
+  schema: windowed
+    .extend({ resid_pdrop: rate, embd_pdrop: rate })
+    .superRefine(listsEveryLayer)
+    .transform((config) => ({
+      ...plainShape(config),
+      window: windowOf(config, () => true),
+      dropout: Math.max(config.resid_pdrop, config.embd_pdrop, config.attention_dropout) > 0,
+    })),
+};
+
+export const olmo2: Architecture = {
+  defaults: { ...USUAL, ...sizes([4096, 11008, 32, 32], 50304) },
+  schema: decoder.transform((config) => ({
+    ...plainShape(config),
+    qkNorm: 'all' as const,
+    bias: attentionBias(config.attention_bias),
+    notes: ['The norms of this model stand behind attention and MLP; here they stand before, with the same weights.'],
+  })),
+};
+
+export const nemotron: Architecture = {
+  defaults: { ...USUAL, ...sizes([6144, 24576, 32, 48], 256000), hidden_act: 'relu2' },
+  schema: decoder.transform((config) => ({
+    ...plainShape(config),
+    gated: false,
+    norm: 'layernorm' as const,
+    bias: { ...attentionBias(config.attention_bias), mlp: config.mlp_bias },
+  })),
+};

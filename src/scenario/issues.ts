@@ -47,10 +47,18 @@ const NEEDS_QUOTES = /^$|^\s|\s$|^[\d.+-]+$|^(?:true|false|null)$/u;
 const unfold = (issue: Issue, tree: Tree): Issue[] => {
   if (issue.code !== 'invalid_union') return [issue];
   const { value } = nearestAt(tree, issue.path);
-  const meant = issue.errors.filter((branch) => !branch.some((inner) => isOtherForm(inner, value)));
-  const [branch] = meant;
-  if (branch === undefined) return [issue];
-  return branch.flatMap((inner) => unfold({ ...inner, path: [...issue.path, ...inner.path] }, tree));
+  const meant = issue.errors
+    .filter((branch) => !branch.some((inner) => isOtherForm(inner, value)))
+    .map((branch) => branch.flatMap((inner) => unfold({ ...inner, path: [...issue.path, ...inner.path] }, tree)));
+  const slips = (branch: readonly Issue[]): number =>
+    branch.reduce((sum, inner) => sum + strangeKeys(inner, issue.path, tree), 0);
+  return meant.toSorted((a, b) => slips(a) - slips(b))[0] ?? [issue];
+};
+
+/** How many keys of the mapping at `path` are unknown to a form or missing for it: the form with the fewest is meant. */
+const strangeKeys = (issue: Issue, path: readonly PropertyKey[], tree: Tree): number => {
+  if (issue.code === 'unrecognized_keys') return issue.path.length === path.length ? issue.keys.length : 0;
+  return issue.path.length === path.length + 1 && isMissing(issue.path, tree) ? 1 : 0;
 };
 
 /** True when the value has not even the form (mapping, list, text, number) that this branch asks for. */

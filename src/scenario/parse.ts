@@ -74,13 +74,13 @@ const titleOf = (text: string): string | null => {
 type Written = z.output<typeof scenarioSchema>;
 
 const questionOf = ({ layout, memory, ...written }: Written): Omit<Scenario, 'title' | 'model' | 'cluster'> => {
-  const { cp: _cp, ep: _ep, ...axes } = layout;
   return {
     devices: written.devices,
     workload: written.workload,
-    layout: axes,
+    layout,
     precision: written.precision,
     recompute: written.recompute,
+    offload: memory.offload,
     software: written.software,
     memoryMargin: memory.margin,
     seed: written.seed,
@@ -99,8 +99,13 @@ const fixedOf = (tree: Tree, model: Model | null, cluster: Cluster | null): Fixe
     globalBatch: readAt(workloadShape.globalBatch, tree, 'workload.globalBatch'),
     tokens: readAt(workloadShape.tokens, tree, 'workload.tokens'),
     tp: only(layoutShape.tp, 'layout.tp'),
+    cp: only(layoutShape.cp, 'layout.cp')?.size ?? null,
+    ep: only(layoutShape.ep, 'layout.ep'),
+    etp: only(layoutShape.etp, 'layout.etp'),
     pp: only(layoutShape.pp, 'layout.pp'),
     vp: only(layoutShape.vp, 'layout.vp'),
+    firstLayers: only(layoutShape.firstLayers, 'layout.firstLayers'),
+    lastLayers: only(layoutShape.lastLayers, 'layout.lastLayers'),
     dp: only(layoutShape.dp, 'layout.dp'),
     microbatch: only(layoutShape.microbatch, 'layout.microbatch'),
     schedule: only(layoutShape.schedule, 'layout.schedule'),

@@ -1,29 +1,45 @@
 /** The keys of a scenario, apart from what a model and a cluster are made of. */
 import { z } from 'zod';
 import { clusterSchema } from './cluster-schema.ts';
-import type { Recompute } from './job.ts';
-import { PRECISIONS, RECOMPUTE_MODULES, SCHEDULES, ZERO_STAGES } from './job.ts';
-import { ALLOCATOR_OVERHEAD, FRAMEWORK_MEMORY, PRECISION } from './defaults.ts';
+import type { Offload, Recompute } from './job.ts';
+import { CONTEXT_KINDS, NO_OFFLOAD, PRECISIONS, RECOMPUTE_MODULES, SCHEDULES, ZERO_STAGES } from './job.ts';
+import { ALLOCATOR_OVERHEAD, EXPERT_IMBALANCE, FRAMEWORK_MEMORY, PRECISION } from './defaults.ts';
+import { ratio } from '../units/quantity.ts';
 import { LAYERS_MAX, modelSchema } from './model-schema.ts';
+import type { ContextRanks } from './scenario.ts';
 import { axis, closed, count, figure, flag, oneOf, share, size, whole, words } from './shape.ts';
 
-const LATER_SCHEDULES = ['zb-h1', 'zb-v', 'dualpipe'];
-const schedule = z.enum(SCHEDULES, {
-  error: ({ input }) => {
-    const known = `one of ${SCHEDULES.join(', ')}`;
-    return LATER_SCHEDULES.includes(String(input)) ? `available yet; wanted ${known}` : known;
-  },
-});
-const onlyOne = z.literal(1, { error: '1, the only size this version has' });
+const schedule = oneOf(SCHEDULES);
 /** Cards, and the ranks along each axis of their grid. */
 const degree = axis(whole(1, 1_000_000), 'a whole number of at least 1');
+
+/** A size, searched over both kinds, or a size with its kind. */
+const context = z
+  .union(
+    [
+      whole(1, 1_000_000),
+      closed({ size: whole(1, 1_000_000), kind: oneOf(CONTEXT_KINDS).optional() }, 'a size, or {size, kind}'),
+    ],
+    { error: 'a whole number of at least 1, or {size: 4, kind: ring}' },
+  )
+  .transform((written): ContextRanks =>
+    typeof written === 'number' ? { size: written, kind: null } : { size: written.size, kind: written.kind ?? null },
+  );
+const contextAxis = axis(context, 'a whole number of at least 1, or {size: 4, kind: ring}');
+const layersAtEnd = axis(whole(0, LAYERS_MAX), 'a number of layers');
 
 /** Each axis: one value is obeyed, a list is searched, an absent axis is searched over everything legal. */
 export const layoutShape = {
   tp: degree,
+  cp: contextAxis,
+  ep: degree,
+  etp: degree,
   pp: degree,
   vp: degree,
+  firstLayers: layersAtEnd,
+  lastLayers: layersAtEnd,
   dp: degree,
+  replicas: degree,
   microbatch: degree,
   schedule: axis(schedule, `one of ${SCHEDULES.join(', ')}`),
   zero: axis(z.literal(ZERO_STAGES, { error: 'one of 0, 1, 2, 3' }), 'one of 0, 1, 2, 3'),
@@ -38,11 +54,19 @@ const layout = closed(
     tp: searched(layoutShape.tp).describe('Tensor parallel ranks.'),
     pp: searched(layoutShape.pp).describe('Pipeline stages.'),
     vp: searched(layoutShape.vp).describe(
-      'Model chunks a pipeline rank; more than 1 only with the interleaved schedule.',
+      'Model chunks a pipeline rank: 2 or more with interleaved, 2 with zb-v and dualpipe, otherwise 1.',
     ),
-    dp: searched(layoutShape.dp).describe('Data parallel ranks. Absent: devices / (tp pp).'),
-    cp: onlyOne.optional().describe('Context parallel ranks.'),
-    ep: onlyOne.optional().describe('Expert parallel ranks.'),
+    cp: searched(layoutShape.cp).describe(
+      'Context parallel ranks: a number, or {size, kind: ring | all-to-all}. Absent: 1, more for long sequences.',
+    ),
+    ep: searched(layoutShape.ep).describe('Expert parallel ranks.'),
+    etp: searched(layoutShape.etp).describe('Tensor parallel ranks of an expert. Absent: 1 or tp.'),
+    firstLayers: searched(layoutShape.firstLayers).describe('Layers of the first model chunk. Absent: the even split.'),
+    lastLayers: searched(layoutShape.lastLayers).describe('Layers of the last model chunk. Absent: the even split.'),
+    dp: searched(layoutShape.dp).describe('Data parallel ranks. Absent: devices / (tp cp pp).'),
+    replicas: searched(layoutShape.replicas).describe(
+      'Hybrid sharding: groups of data ranks that each hold all of what ZeRO shards. Absent: 1.',
+    ),
     microbatch: searched(layoutShape.microbatch).describe('Sequences a microbatch.'),
     schedule: searched(layoutShape.schedule),
     zero: searched(layoutShape.zero).describe('ZeRO stage: 1 optimizer, 2 gradients, 3 weights sharded over dp.'),
@@ -98,9 +122,26 @@ const recompute = z
     return { kind: 'full', layers: written.full ?? 'all' };
   });
 
+const offloadWanted = 'none, or {optimizer: dram, activations: 0.5}';
+const offload = z
+  .union(
+    [
+      z.literal('none', { error: offloadWanted }),
+      closed(
+        {
+          optimizer: oneOf(['none', 'dram']).default('none').describe("The optimizer's states and step on the host."),
+          activations: share.default(ratio(0)).describe('Share of the layers whose activations wait on the host.'),
+        },
+        offloadWanted,
+      ),
+    ],
+    { error: offloadWanted },
+  )
+  .transform((written): Offload => (written === 'none' ? NO_OFFLOAD : written));
+
 const memory = closed(
   {
-    offload: z.literal('none', { error: 'none, the only value this version has' }).optional(),
+    offload: axis(offload, offloadWanted).prefault('none').describe('A list is searched. Absent: none.'),
     margin: share
       .refine((margin) => margin < 1, {
         error: ({ input }) => `a margin of ${String(input)} leaves no memory at all; wanted less than 1`,
@@ -115,6 +156,16 @@ const software = closed(
   {
     attention: oneOf(['flash', 'unfused']).default('flash'),
     overlap: flag.default(true).describe('Gradient and parameter traffic travels beside compute.'),
+    expertImbalance: figure(z.number().min(1, { error: '1 or more' }).transform(ratio))
+      .optional()
+      .transform((given) => given ?? EXPERT_IMBALANCE)
+      .describe("Tokens of the busiest rank's experts over the mean. Absent: 1."),
+    expertCapacity: z
+      .number({ error: 'a number such as 1.25' })
+      .positive({ error: 'a number above 0' })
+      .optional()
+      .transform((given) => given ?? null)
+      .describe('Tokens an expert takes at most, over the mean; the rest is dropped. Absent: dropless.'),
     frameworkMemory: figure(size)
       .optional()
       .transform((given) => given ?? FRAMEWORK_MEMORY)
@@ -124,7 +175,7 @@ const software = closed(
       .transform((given) => given ?? ALLOCATOR_OVERHEAD)
       .describe('Share of the allocated bytes lost by the allocator. Absent: 3%.'),
   },
-  'a mapping of attention, overlap, frameworkMemory and allocatorOverhead',
+  'a mapping of attention, overlap, expertImbalance, expertCapacity, frameworkMemory and allocatorOverhead',
 );
 
 export const devicesAxis = degree;

@@ -1,17 +1,29 @@
 /** A scenario is the question as asked: a job in which any axis may be a list, or absent, to be searched. */
 import type { Cluster } from './cluster.ts';
-import type { Precision, Recompute, ScheduleName, Software, Workload, ZeroStage } from './job.ts';
+import type { ContextKind, Offload, Precision, Recompute, ScheduleName, Software, Workload, ZeroStage } from './job.ts';
 import type { Model } from './model.ts';
 import type { Ratio } from '../units/quantity.ts';
 
 /** The values to try on an axis: the ones given (a fixed axis gives one), or null for every legal one. */
 export type Axis<T> = readonly T[] | null;
 
+/** So many context ranks, of one kind or, with null, of whichever is best. */
+export interface ContextRanks {
+  readonly size: number;
+  readonly kind: ContextKind | null;
+}
+
 export interface LayoutSpace {
   readonly tp: Axis<number>;
+  readonly cp: Axis<ContextRanks>;
+  readonly ep: Axis<number>;
+  readonly etp: Axis<number>;
   readonly pp: Axis<number>;
   readonly vp: Axis<number>;
+  readonly firstLayers: Axis<number>;
+  readonly lastLayers: Axis<number>;
   readonly dp: Axis<number>;
+  readonly replicas: Axis<number>;
   readonly microbatch: Axis<number>;
   readonly schedule: Axis<ScheduleName>;
   readonly zero: Axis<ZeroStage>;
@@ -29,6 +41,7 @@ export interface Scenario {
   readonly layout: LayoutSpace;
   readonly precision: readonly Precision[];
   readonly recompute: Axis<Recompute>;
+  readonly offload: readonly Offload[];
   readonly software: Software;
   /** Share of the card's memory that a plan must leave free: the winner of many estimates is biased upwards. */
   readonly memoryMargin: Ratio;

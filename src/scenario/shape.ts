@@ -8,7 +8,9 @@ import {
   parseBandwidth,
   parseBytes,
   parseCount,
+  parseDollars,
   parseDollarsPerHour,
+  parseDollarsPerJoule,
   parseFlopsPerSecond,
   parseRatio,
   parseSeconds,
@@ -83,6 +85,8 @@ export const bandwidth = quantity(parseBandwidth, ['450GB/s', '400Gbps']);
 export const speed = quantity(parseFlopsPerSecond, ['989TFLOPS']);
 export const duration = quantity(parseSeconds, ['2us']);
 export const hourlyPrice = quantity(parseDollarsPerHour, ['$2.50/h']);
+export const money = quantity(parseDollars, ['$32000', '$32K']);
+export const energyPrice = quantity(parseDollarsPerJoule, ['$0.08/kWh']);
 export const power = quantity(parseWatts, ['700W', '120kW']);
 export const share = quantity(parseShare, ['80%', 0.8]);
 export const factor = quantity(parseRatio, [1.2, '120%']);

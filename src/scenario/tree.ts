@@ -2,6 +2,7 @@
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import type { Document, ErrorCode, YAMLMap, YAMLParseError, YAMLSeq } from 'yaml';
 import type { Complaint, Place } from './complaint.ts';
+import { nearestName } from './nearest.ts';
 
 /** A text and the name that complaints call it by. */
 export interface Source {
@@ -54,14 +55,35 @@ export const overlay = (base: Tree, over: Tree): Tree => {
   // Of a link the bandwidth alone may be given, bare or as a figure.
   if (!isRecord(over) || over.children.has('value'))
     return base.children.has('bandwidth') ? withChild(base, 'bandwidth', over) : over;
-  if (!isRecord(base)) return over;
+  if (!isRecord(base) || isOtherForm(base, over)) return over;
   const children = new Map(base.children);
+  if (changesFigures(base, over)) for (const key of ORIGIN) children.delete(key);
   for (const [key, child] of over.children) {
     const below = children.get(key);
     children.set(key, below === undefined ? child : overlay(below, child));
   }
   return recordOf(over, children);
 };
+
+/** What says where the figures beside it come from; a new figure never borrows it from the old one. */
+const ORIGIN = ['from', 'source', 'date', 'region'];
+const changesFigures = (base: Tree, over: Tree): boolean =>
+  base.children.has('from') && [...over.children.keys()].some((key) => !ORIGIN.includes(key));
+
+/** A range of prices and a mix of ways to pay: what is written in one form cannot change what was written in the other. */
+const FORMS = [
+  ['low', 'high'],
+  ['onDemand', 'reserved', 'spot', 'owned'],
+] as const;
+const isOtherForm = (base: Tree, over: Tree): boolean => {
+  const [mine, its] = [formOf(over), formOf(base)];
+  return mine !== -1 && its !== -1 && mine !== its;
+};
+/** A key with a slip in it belongs to the form that it was meant for. */
+const formOf = ({ children }: Tree): number =>
+  FORMS.findIndex((keys) =>
+    keys.some((key) => [...children.keys()].some((written) => nearestName(written, [key]) === key)),
+  );
 
 export const withoutChild = (tree: Tree, key: string): Tree =>
   recordOf(tree, new Map([...tree.children].filter(([name]) => name !== key)));
@@ -73,9 +95,9 @@ export const nearestAt = (tree: Tree, path: readonly PropertyKey[]): Tree => {
   return child === undefined ? tree : nearestAt(child, rest);
 };
 
-/** Of keys that do not go together, the first that was written in this file and not in what the file builds upon. */
+/** Of keys (`experts.active`) that do not go together, the first that was written here and not in what the file builds upon. */
 export const writtenHere = (tree: Tree, keys: readonly string[]): Tree => {
-  const places = keys.map((key) => nearestAt(tree, [key]));
+  const places = keys.map((key) => nearestAt(tree, key.split('.')));
   return places.find((place) => place !== tree && place.at.file === tree.at.file) ?? places[0] ?? tree;
 };
 

@@ -9,7 +9,8 @@ export type Fidelity = (typeof FIDELITIES)[number];
 
 /**
  * Where a stage's time goes; the terms of a stage add up to the step.
- * `tp`, `dp`: communication that nothing hides. `bubble`: waiting for another stage, its messages' way included.
+ * `tp`, `cp`, `ep`, `dp`: communication that nothing hides, that of an expert's tensor ranks under `tp`. `offload`: copies
+ * to and from the host that nothing hides, and its optimizer's step. `bubble`: waiting for another stage, its messages' way included.
  */
 export const TERMS = [
   'matrix',
@@ -17,8 +18,11 @@ export const TERMS = [
   'vector',
   'recompute',
   'tp',
+  'cp',
+  'ep',
   'bubble',
   'dp',
+  'offload',
   'optimizer',
   'input',
 ] as const;

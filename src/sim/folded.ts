@@ -1,57 +1,59 @@
-/** The folded rung: one rank stands for all identical ranks of its stage, and each model chunk is profiled once. */
-import { deviceContext } from '../actors/device-context.ts';
-import { placeDevice, trainStep } from '../actors/device.ts';
-import type { DeviceContext } from '../actors/device-context.ts';
-import { groupShape } from '../collectives/group-shape.ts';
-import type { Program } from '../effects/effect.ts';
-import type { Strand } from '../effects/program.ts';
+/** The folded rung: one rank stands for all of its stage, each kind of pass is run once, and all passes are replayed. */
+import { splitsBackward } from '../actors/schedules/schedule.ts';
 import type { Job } from '../scenario/job.ts';
-import { rank } from '../units/identity.ts';
-import type { Instant } from '../units/quantity.ts';
-import { between, instantZero, latest } from '../units/quantity.ts';
+import { microbatchesOf } from '../scenario/job.ts';
+import { between, instant, instantZero } from '../units/quantity.ts';
 import type { Evaluation } from './evaluation.ts';
-import type { Course } from './kahn-world.ts';
-import { KahnWorld } from './kahn-world.ts';
 import { machineOf } from './machine.ts';
+import type { Meter } from './meter.ts';
+import { peaksOf } from './peak.ts';
 import type { ProfileCache } from './profile.ts';
-import { profilesFor } from './profile.ts';
+import { profileCache } from './profile.ts';
+import { replay } from './replay.ts';
+import { slotLists } from './slots.ts';
+import type { StageAlone } from './stage-alone.ts';
 import { evaluationOf } from './stage-report.ts';
+import type { TimedStage } from './stages.ts';
+import { timedStages } from './stages.ts';
+import { workOf } from './work.ts';
 
-/** The first rank of every stage, in the order of the stages. */
-export const representatives = (job: Job): readonly DeviceContext[] =>
-  Array.from({ length: job.layout.pp }, (_, stage) => deviceContext(job, rank(stage * job.layout.tp * job.layout.dp)));
-
-function* placedStep(context: DeviceContext): Program<void> {
-  const placed = yield* placeDevice(context);
-  yield* trainStep(context, placed);
-}
-
-/** Times one step of the job. `cache` keeps profiles between jobs of one search. */
-export const folded = (job: Job, cache: ProfileCache = new Map()): Evaluation => {
+/** Times one step of the job. `cache` keeps what is known between jobs of one search. */
+export const folded = (job: Job, cache: ProfileCache = profileCache()): Evaluation => {
   const machine = machineOf(job);
-  const contexts = representatives(job);
-  const world = new KahnWorld(machine, { alone: false });
-  const strands = world.run(
-    contexts.map((context) => ({
-      rank: context.place.rank,
-      program: placedStep(context),
-      profiles: profilesFor(cache, job, groupShape(context.layer.group, machine.scaleUpDomain).domain),
-    })),
-  );
-  const end = strands.reduce<Instant>((last, { state }) => latest(last, state.at), instantZero);
+  const stages = timedStages(job, machine, cache);
+  const courses = replay(job, stages, { machine, cache });
+  const peaks = peaksOf(job, stages, cache);
+  const work = workByStage(job, stages, { cache, what: 'work' });
+  const end = instant(courses.reduce((last, { at }) => Math.max(last, at), 0));
   return evaluationOf(job, {
     fidelity: 'folded',
     end,
-    stages: strands.map((strand, index) => measured(contexts[index]!, strand)),
+    stages: courses.map(({ at, waits, filledAt, drainsAt }, index) => ({
+      timed: stages[index]!,
+      at: instant(at),
+      work: work[index]!,
+      waits,
+      ...peaks[index]!,
+      filledAt: between(instantZero, instant(Math.max(0, filledAt))),
+      drainsAt: between(instantZero, instant(drainsAt)),
+    })),
   });
 };
 
-const measured = (context: DeviceContext, { state }: Strand<Course>) => ({
-  context,
-  at: state.at,
-  meter: state.meter,
-  memory: state.ledger.delta,
-  moment: state.ledger.peakMoment,
-  filledAt: between(instantZero, state.marks.get('steady') ?? instantZero),
-  drainsAt: between(instantZero, state.marks.get('drain') ?? instantZero),
-});
+/** What each stage does in a step, with the waits that it has by itself or without any. */
+export const workByStage = (
+  job: Job,
+  stages: readonly TimedStage[],
+  { cache, what }: { cache: ProfileCache; what: 'meter' | 'work' },
+): readonly Meter[] => {
+  const lists = slotLists(job.layout, microbatchesOf(job), cache);
+  // Where backward passes are split, each stage splits others.
+  const isShared = !splitsBackward(job.layout.schedule);
+  const known = new Map<StageAlone, Meter>();
+  return stages.map(({ stage, alone }) => {
+    const met = isShared ? known.get(alone) : undefined;
+    const work = met ?? workOf(alone, lists.of(stage), what);
+    known.set(alone, work);
+    return work;
+  });
+};

@@ -20,9 +20,11 @@ import type { Term } from './evaluation.ts';
 import { Ledger } from '../memory/ledger.ts';
 import { Mailbox } from './mailbox.ts';
 import type { Machine } from './machine.ts';
+import { linkBetween } from './machine.ts';
 import { Meter } from './meter.ts';
 import { opTime } from './op-time.ts';
 import type { Profile, Profiles } from './profile.ts';
+import type { TapeWriter } from './tape.ts';
 import { TERM_OF_AXIS, termOfOp } from './terms.ts';
 
 /** What a strand carries. */
@@ -41,6 +43,12 @@ export interface Course {
   cause: Term;
   /** When the root reached each mark of its stage. */
   readonly marks: Map<string, Instant>;
+  /** What the root does is written down here, if it is to be replayed. */
+  readonly tape: TapeWriter | null;
+  /** Waits of a taped root: they depend on when its passes run. */
+  waited: Meter;
+  /** Of work started beside a taped root: its name, and whether it waits for the work before it. */
+  readonly name: string | null;
 }
 
 export const course = (profiles: Profiles): Course => ({
@@ -53,6 +61,9 @@ export const course = (profiles: Profiles): Course => ({
   override: null,
   cause: 'bubble',
   marks: new Map(),
+  tape: null,
+  waited: new Meter(),
+  name: null,
 });
 
 /** `alone`: a rank by itself, for whom every message is there when it is asked for. */
@@ -94,13 +105,16 @@ export class KahnWorld implements World<Course> {
     section: (strand, effect) => this.#section(strand, effect),
   };
 
-  fork(parent: Strand<Course>): Course {
+  fork(parent: Strand<Course>, name: string | null): Course {
     const { at, profiles, override } = parent.state;
-    return { ...course(profiles), at, parent, override };
+    return { ...course(profiles), at, parent, override, name };
   }
   join(strand: Strand<Course>, child: Strand<Course>): void {
+    const isFirst = child.state.parent === strand && !child.state.isSettled;
+    if (isFirst && child.state.name !== null)
+      strand.state.tape?.write({ kind: 'wait', name: child.state.name, term: child.state.cause });
     waitUntil(strand.state, child.state.at, child.state.cause);
-    if (child.state.parent !== strand || child.state.isSettled) return;
+    if (!isFirst) return;
     child.state.isSettled = true;
     strand.state.ledger.settle(child.state.ledger.delta);
   }
@@ -108,6 +122,11 @@ export class KahnWorld implements World<Course> {
     if (state.parent === null) return;
     state.parent.state.ledger.reserve(state.ledger.delta);
     state.parent.state.meter.addWork(state.meter);
+    const { tape } = state.parent.state;
+    if (tape === null || state.name === null) return;
+    // All that it spent, waits apart, in one piece: whatever it waited for lay before.
+    const nanoseconds = state.meter.spent - state.waited.spent;
+    tape.write({ kind: 'start', name: state.name, nanoseconds, isStreamed: !state.name.startsWith('load') });
   }
 
   /** Runs the programs side by side until nothing is left to do. */
@@ -126,14 +145,13 @@ export class KahnWorld implements World<Course> {
   }
 
   #send({ rank, state }: Strand<Course>, { to, axis, tag, tensor }: Send): void {
-    const { links, scaleUpDomain } = this.#machine;
-    const isNear = Math.floor(rank / scaleUpDomain) === Math.floor(to / scaleUpDomain);
-    const link = isNear ? links.scaleUp : links.nic;
+    const link = linkBetween(this.#machine, rank, to);
     const size = sizeOf(tensor);
     const lane = laneOf(rank, axis);
     const pushed = later(latest(state.at, this.#lanes.get(lane) ?? instantZero), pushTime(size, link));
     this.#lanes.set(lane, pushed);
     state.meter.send(axis, size);
+    state.tape?.write({ kind: 'send', size });
     if (this.#alone) return;
     const arrival = later(pushed, link.latency);
     const reader = this.#mailbox.put({ from: rank, to, tag }, arrival);
@@ -145,6 +163,7 @@ export class KahnWorld implements World<Course> {
   }
 
   #receive(strand: Strand<Course>, { from, axis, tag }: Receive): void | typeof blocked {
+    strand.state.tape?.write({ kind: 'receive' });
     if (this.#alone) return;
     const arrival = this.#mailbox.take({ from, to: strand.rank, tag }, strand);
     if (arrival === null) return blocked;
@@ -166,6 +185,7 @@ export class KahnWorld implements World<Course> {
     if (state.override !== null) return new Descend(section.program());
     const known = state.profiles.get(section.key) ?? this.#record(rank, section, state.profiles);
     state.at = instant(state.at + known.nanoseconds);
+    state.tape?.write({ kind: 'run', nanoseconds: known.nanoseconds });
     state.ledger.replay(known.memory);
     state.meter.add(known.meter);
     return known.result;
@@ -188,6 +208,7 @@ export class KahnWorld implements World<Course> {
   #spend({ state }: Strand<Course>, term: Term, duration: Seconds): void {
     const end = later(state.at, duration);
     state.meter.spend(term, end - state.at);
+    state.tape?.write({ kind: 'run', nanoseconds: end - state.at });
     state.at = end;
     state.cause = term;
   }
@@ -198,6 +219,7 @@ const laneOf = (rank: Rank, axis: Axis): number => rank * AXES.length + AXES.ind
 const waitUntil = (state: Course, instant: Instant, term: Term): void => {
   if (instant <= state.at) return;
   state.meter.spend(term, instant - state.at);
+  state.waited.spend(term, instant - state.at);
   state.at = instant;
   state.cause = term;
 };

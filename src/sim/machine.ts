@@ -1,6 +1,6 @@
 /** A cluster flattened for pricing: plain rates of one device and its links. */
 import { linksOf } from '../actors/device-context.ts';
-import type { Links } from '../collectives/link-rate.ts';
+import type { LinkRate, Links } from '../collectives/link-rate.ts';
 import type { Dtype } from '../kernels/dtype.ts';
 import type { MatrixDtype } from '../scenario/cluster.ts';
 import type { Job } from '../scenario/job.ts';
@@ -22,6 +22,10 @@ export interface Machine {
   readonly scaleUpDomain: number;
   readonly storageRate: BytesPerSecond;
 }
+
+/** The link of a message between two ranks, whose domains are the same or not. */
+export const linkBetween = ({ links, scaleUpDomain }: Machine, from: number, to: number): LinkRate =>
+  Math.floor(from / scaleUpDomain) === Math.floor(to / scaleUpDomain) ? links.scaleUp : links.nic;
 
 /** The peak that a card multiplies a format at when its table does not name it: the next wider one it has. */
 const WIDER: Readonly<Record<MatrixDtype, readonly MatrixDtype[]>> = {

@@ -20,6 +20,7 @@ import type { Term } from './evaluation.ts';
 import { LedgerTape } from '../memory/ledger-tape.ts';
 import { Lifecycles } from './lifecycles.ts';
 import type { Machine } from './machine.ts';
+import { linkBetween } from './machine.ts';
 import { Mailbox } from './mailbox.ts';
 import { Meter } from './meter.ts';
 import { opTime } from './op-time.ts';
@@ -201,9 +202,8 @@ export class MessageWorld implements World<Path> {
   }
 
   #send({ rank, state }: Strand<Path>, { to, axis, tag, tensor }: Send): void {
-    const { links, scaleUpDomain } = this.#machine;
-    const isNear = Math.floor(rank / scaleUpDomain) === Math.floor(to / scaleUpDomain);
-    const link = isNear ? links.scaleUp : links.nic;
+    const link = linkBetween(this.#machine, rank, to);
+    const isNear = link === this.#machine.links.scaleUp;
     const size = sizeOf(tensor);
     const { end } = this.#reserve(rank, `${isNear ? 'scale-up' : 'nic'} ${axis}`, pushTime(size, link));
     const arrived = later(end, link.latency);

@@ -2,6 +2,8 @@
 import { cast } from '../actors/cast.ts';
 import { supervisorOf } from '../actors/device.ts';
 import { deviceContext } from '../actors/device-context.ts';
+import { placeOf, stageSize } from '../actors/mesh.ts';
+import { Meter } from './meter.ts';
 import type { Strand } from '../effects/program.ts';
 import type { Trace } from '../effects/trace.ts';
 import type { Job } from '../scenario/job.ts';
@@ -35,17 +37,21 @@ export const message = (job: Job, conditions: Conditions = CALM): MessageRun => 
   const devices = world.run(programs).slice(0, job.devices);
   const end = devices.reduce<Instant>((last, { state }) => latest(last, state.at), instantZero);
   const reports = devices.map((strand) => counted(job, strand));
-  const perStage = job.layout.tp * job.layout.dp;
+  const perStage = stageSize(job.layout);
   const firsts = reports.filter((_, index) => index % perStage === 0);
   return { evaluation: evaluationOf(job, { fidelity: 'message', end, stages: firsts }), trace: world.trace, reports };
 };
 
+/** A rank that was run has counted its waits with its work. */
+const NONE = new Meter();
+
 const counted = (job: Job, { rank: self, state }: Strand<Path>): StageCount => {
   const ledger = state.tape.settle();
   return {
-    context: deviceContext(job, self),
+    timed: { stage: placeOf(job.layout, self).stage, context: deviceContext(job, self) },
     at: state.at,
-    meter: state.meter,
+    work: state.meter,
+    waits: NONE,
     memory: ledger.delta,
     moment: ledger.peakMoment,
     filledAt: between(instantZero, state.marks.get('steady') ?? instantZero),

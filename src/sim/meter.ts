@@ -39,6 +39,10 @@ export class Meter {
   get spent(): number {
     return this.#terms.reduce((total, nanoseconds) => total + nanoseconds, 0);
   }
+  /** Bytes over all axes. */
+  get sent(): number {
+    return this.#sent.reduce((total, size) => total + size, 0);
+  }
   get flops(): number {
     return this.#flops;
   }

@@ -2,11 +2,14 @@
 import type { Op } from '../kernels/op.ts';
 import { costOf } from '../kernels/op.ts';
 import type { FlashAttention } from '../kernels/op/attention.ts';
+import type { GroupedMatmul } from '../kernels/op/grouped-matmul.ts';
 import type { Matmul } from '../kernels/op/matmul.ts';
 import type { Seconds } from '../units/quantity.ts';
-import { computeTime, larger, plus, seconds, times, transferTime, zeroSeconds } from '../units/quantity.ts';
+import { computeTime, larger, plus, times, transferTime, zeroSeconds } from '../units/quantity.ts';
 import { ASSUMPTIONS, TILES } from './assumptions.ts';
 import type { Machine } from './machine.ts';
+
+type Shape = Pick<Matmul, 'm' | 'n' | 'k' | 'batch'>;
 
 /**
  * Share of the full matrix rate that a product reaches: the best over the tile shapes of
@@ -16,7 +19,7 @@ import type { Machine } from './machine.ts';
  * with tiles = batch ceil(m / rows) ceil(n / columns) and waves = ceil(tiles / P) on P multiprocessors: the area of
  * partial tiles is lost, so is the rest of the last wave, and so is the time to fill and drain a tile.
  */
-const matmulShare = ({ m, n, k, batch }: Matmul, multiprocessors: number): number => {
+const matmulShare = ({ m, n, k, batch }: Shape, multiprocessors: number): number => {
   let best = 0;
   for (const { rows, columns, share } of TILES) {
     const tiles = batch * Math.ceil(m / rows) * Math.ceil(n / columns);
@@ -30,9 +33,19 @@ const matmulShare = ({ m, n, k, batch }: Matmul, multiprocessors: number): numbe
 const matmulTime = (op: Matmul, machine: Machine): Seconds => {
   const rate = machine.matrixRate[op.dtype];
   if (rate === undefined) throw new RangeError(`no matrix rate for ${op.dtype}`);
-  const share = matmulShare(op, machine.multiprocessors) * (op.batch > 1 ? ASSUMPTIONS.unfused.value : 1);
+  const share = matmulShare(op, machine.multiprocessors) * (op.isAttention ? ASSUMPTIONS.unfused.value : 1);
   return times(computeTime(costOf(op).flops, rate), 1 / share);
 };
+
+/** The tiles of all groups run side by side, as those of a batch do. */
+const groupedTime = (op: GroupedMatmul, machine: Machine): Seconds => {
+  const rate = machine.matrixRate[op.dtype];
+  if (rate === undefined) throw new RangeError(`no matrix rate for ${op.dtype}`);
+  return times(computeTime(costOf(op).flops, rate), 1 / matmulShare(shapeOf(op), machine.multiprocessors));
+};
+/** One group's product: its rows are the depth of a weight's gradient, the height of any other product. */
+const shapeOf = ({ groups, rows, n, k, transpose }: GroupedMatmul): Shape =>
+  transpose === 'tn' ? { m: k, n, k: rows / groups, batch: groups } : { m: rows / groups, n, k, batch: groups };
 
 const flashTime = (op: FlashAttention, machine: Machine): Seconds => {
   const rate = machine.matrixRate[op.dtype];
@@ -49,11 +62,12 @@ export const opTime = (op: Op, machine: Machine): Seconds => {
   const { traffic } = costOf(op);
   if (op.kind === 'accumulate' || (traffic === 0 && op.kind !== 'matmul')) return zeroSeconds;
   const memory = transferTime(traffic, machine.memoryRate);
-  const arithmetic =
-    op.kind === 'matmul'
-      ? matmulTime(op, machine)
-      : op.kind === 'flash-attention'
-        ? flashTime(op, machine)
-        : seconds(0);
-  return plus(larger(arithmetic, memory), machine.launch);
+  return plus(larger(arithmeticTime(op, machine), memory), machine.launch);
+};
+
+/** What is no product of matrices is bound by memory. */
+const arithmeticTime = (op: Op, machine: Machine): Seconds => {
+  if (op.kind === 'matmul') return matmulTime(op, machine);
+  if (op.kind === 'grouped-matmul') return groupedTime(op, machine);
+  return op.kind === 'flash-attention' ? flashTime(op, machine) : zeroSeconds;
 };

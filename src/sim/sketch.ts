@@ -1,24 +1,32 @@
 /**
- * What a layout takes at least, from the profile of one layer alone: microseconds a layout, so that most need no closer
- * look. Neither time nor memory is above the bound's.
+ * What a layout takes at least, from the profiles of one unit of each kind: microseconds a layout, so that most need no
+ * closer look. Neither time nor memory is above the bound's.
  */
-import { deviceContext } from '../actors/device-context.ts';
 import type { DeviceContext } from '../actors/device-context.ts';
-import { inFlightPeak } from '../actors/schedules/schedule.ts';
-import { groupShape } from '../collectives/group-shape.ts';
+import { deviceContext } from '../actors/device-context.ts';
+import { layerGroups, placeOf, stageSize } from '../actors/mesh.ts';
+import { crossingBytes } from '../actors/pipeline-link.ts';
+import { placementOf, positionAt } from '../actors/schedules/placement.ts';
+import { inFlightPeak, splitsBackward } from '../actors/schedules/schedule.ts';
+import { pointToPointTime } from '../collectives/point-to-point.ts';
 import { DTYPE_BYTES } from '../kernels/dtype.ts';
 import { FORMATS } from '../model/precision.ts';
-import { splitLayers } from '../model/stages.ts';
-import { elementsOfAll, parametersOf } from '../model/unit.ts';
-import type { Job } from '../scenario/job.ts';
-import { microbatchesOf } from '../scenario/job.ts';
+import { chunksOf, splitLayers, unitsOf } from '../model/stages.ts';
+import type { Chunk } from '../model/stages.ts';
+import type { Unit } from '../model/unit.ts';
+import { elementsOfAll } from '../model/unit.ts';
+import type { Job, Recompute } from '../scenario/job.ts';
+import { expertDataRanks, microbatchesOf } from '../scenario/job.ts';
+import { layerKinds } from '../scenario/layer-kind.ts';
+import { endsOf, positionCount } from '../scenario/layer-split.ts';
 import { rank, stage as stageOf } from '../units/identity.ts';
-import type { Rank, Stage } from '../units/identity.ts';
+import type { Rank } from '../units/identity.ts';
 import type { Bytes, Seconds } from '../units/quantity.ts';
-import { bytes, seconds, sum } from '../units/quantity.ts';
+import { bytes, instantZero, later, seconds } from '../units/quantity.ts';
+import { layerFabric } from './fabric.ts';
 import { machineOf } from './machine.ts';
 import type { Profile, ProfileCache } from './profile.ts';
-import { profilesFor } from './profile.ts';
+import { circumstances, profilesFor } from './profile.ts';
 import { stageAlone } from './stage-alone.ts';
 
 export interface Sketch {
@@ -28,82 +36,242 @@ export interface Sketch {
   readonly stage: number;
 }
 
-interface LayerProfiles {
-  readonly forward: Profile;
-  readonly backward: Profile;
+/** What a unit of a model takes on a rank, whatever the pipeline, the data ranks and ZeRO are. */
+interface UnitFigures {
+  /** Nanoseconds of both passes, and of the forward pass alone. */
+  readonly pass: number;
+  readonly forward: number;
+  /** Bytes kept from forward to backward, and the most that backward takes on top of what it finds. */
+  readonly kept: number;
+  readonly atop: number;
+  /** Parameters: those that all data ranks share, and the routed experts'. */
+  readonly shared: number;
+  readonly experts: number;
 }
 
-/** The profiles of a layer on the stage where it is quickest: tensor ranks may sit in a domain there and not elsewhere. */
-const layerProfiles = (job: Job, cache: ProfileCache): LayerProfiles =>
-  firstRanks(job)
-    .map((self) => layerProfilesAt(job, self, cache))
-    .reduce((least, next) => (passOf(next) < passOf(least) ? next : least));
+/** Units by name under the circumstances of a job. */
+export interface FrameFigures {
+  readonly units: ReadonlyMap<string, UnitFigures>;
+  /** Nanoseconds of a message between stages, at least. */
+  readonly hop: number;
+  /** Bytes of what goes from one layer to the next. */
+  readonly flow: number;
+}
 
-const passOf = ({ forward, backward }: LayerProfiles): number => forward.nanoseconds + backward.nanoseconds;
-
-/** The first rank of every stage whose tensor ranks lie on the fabric in a way of their own; mostly all lie alike. */
-const firstRanks = ({ layout: { tp, dp, pp }, cluster: { scaleUpDomain } }: Job): readonly Rank[] => {
-  const isEven = scaleUpDomain % tp === 0 || tp % scaleUpDomain === 0;
-  return Array.from({ length: isEven ? 1 : pp }, (_, stage) => rank(stage * tp * dp));
-};
-
-/** A stage is run alone to make the profiles if there are none yet under the job's circumstances. */
-const layerProfilesAt = (job: Job, self: Rank, cache: ProfileCache): LayerProfiles => {
-  const context: DeviceContext = deviceContext(job, self);
-  const machine = machineOf(job);
-  const profiles = profilesFor(cache, job, groupShape(context.layer.group, machine.scaleUpDomain).domain);
-  const isAgain = job.recompute.kind === 'full' && job.recompute.layers === 'all';
-  const of = (pass: string): Profile | undefined => profiles.get(`${pass} layer${isAgain ? ' again' : ''}`);
-  if (of('backward') === undefined) stageAlone(shortened(context), machine, profiles);
-  return { forward: of('forward')!, backward: of('backward')! };
-};
-
-/** The rank with one model chunk of as few layers as will do: one, or one more than run again. */
-const shortened = (context: DeviceContext): DeviceContext => {
-  const { recompute } = context.job;
-  const layers = recompute.kind === 'full' && recompute.layers !== 'all' ? recompute.layers + 1 : 1;
-  return { ...context, chunks: [{ position: 0, layers, hasEmbedding: true, hasHead: false }] };
-};
-
-/** Bytes that a layer keeps from forward to backward at least: when only some layers run again, the least any keeps. */
-const keptBytes = ({ recompute }: Job, { forward }: LayerProfiles): number =>
-  recompute.kind === 'full' && recompute.layers !== 'all' ? 0 : sum(forward.memory.net.map(bytes));
-
-/** Bytes of weights, gradients and optimizer that a rank holds of `elements` parameters, by ZeRO stage. */
-const stateBytes = ({ layout: { zero, dp }, precision }: Job, elements: number): number => {
-  const { weight, gradient, optimizerBytes, copyBytes } = FORMATS[precision];
-  const share = (from: number): number => (zero >= from ? Math.floor(elements / dp) : elements);
-  return (
-    share(3) * DTYPE_BYTES[weight] + share(2) * DTYPE_BYTES[gradient] + share(1) * optimizerBytes + elements * copyBytes
-  );
-};
+/** Stages with as much of everything as others are left out: the largest of each kind stand for all. */
+export interface PipeFigures {
+  /** Nanoseconds from the first pass to the last, at least. */
+  readonly span: number;
+  readonly stages: readonly StageFigures[];
+}
+interface StageFigures {
+  readonly stage: number;
+  readonly shared: number;
+  readonly experts: number;
+  /** Bytes of activations at the peak. */
+  readonly active: number;
+}
 
 export const sketch = (job: Job, cache: ProfileCache): Sketch => {
-  const { model, layout, software } = job;
-  const { pp, vp, tp, schedule } = layout;
-  const microbatches = microbatchesOf(job);
-  const split = splitLayers(model.layers, pp * vp);
-  const layersOf = (stage: Stage): number[] => split.filter((_, position) => position % pp === stage);
-  const layerElements = elementsOfAll(parametersOf('layer', model, { tp, isSplit: pp > 1 }));
-  const profiles = layerProfiles(job, cache);
-  const pass = passOf(profiles);
-  const kept = keptBytes(job, profiles);
-  let longest = 0;
-  let way = 0;
+  const { layout, software, precision } = job;
+  const { zero, replicas, dp, cp } = layout;
+  const { span, stages } = pipeOf(job, cache);
+  const { weight, gradient, optimizerBytes, copyBytes } = FORMATS[precision];
+  const shards = (dp * cp) / replicas;
+  const expertShards = expertDataRanks(layout) / replicas;
+  const onHost = job.offload.optimizer === 'dram';
   let [memory, worst] = [0, 0];
-  for (const stage of Array.from({ length: pp }, (_, index) => stageOf(index))) {
-    const layers = layersOf(stage);
-    const total = layers.reduce((sum, count) => sum + count, 0);
-    longest = Math.max(longest, (way + microbatches * total) * pass);
-    way += layers[0]!;
-    const inFlight = inFlightPeak({ name: schedule, stage, stages: pp, microbatches, chunks: vp });
-    const held = stateBytes(job, total * layerElements) + inFlight * Math.min(...layers) * kept;
-    if (held > memory) [memory, worst] = [held, stage];
+  for (const { stage, shared, experts, active } of stages) {
+    const share = shared / shards + experts / expertShards;
+    const all = shared + experts;
+    const states =
+      (zero === 3 ? share : all) * DTYPE_BYTES[weight] +
+      (zero >= 2 ? share : all) * DTYPE_BYTES[gradient] +
+      (onHost ? 0 : (zero >= 1 ? share : all) * optimizerBytes) +
+      all * copyBytes;
+    if (states + active > memory) [memory, worst] = [states + active, stage];
   }
   const { frameworkMemory, allocatorOverhead } = software;
   return {
-    step: seconds(longest / 1e9),
+    step: seconds(span / 1e9),
     memory: bytes(Math.floor(memory * (1 + allocatorOverhead.value)) + frameworkMemory.value),
     stage: worst,
   };
 };
+
+const pipeOf = (job: Job, cache: ProfileCache): PipeFigures => {
+  const { layout } = job;
+  const { pp, vp, schedule, firstLayers, lastLayers } = layout;
+  const frame = frameOf(job, cache);
+  const pipes = frame.pipes;
+  const key = `${pp} ${vp} ${schedule} ${microbatchesOf(job)} ${firstLayers} ${lastLayers} ${recomputedLayers(job)}`;
+  let pipe = pipes.get(key);
+  if (pipe === undefined) pipes.set(key, (pipe = pipeFigures(job, frame)));
+  return pipe;
+};
+const recomputedLayers = ({ recompute }: Job): number | 'all' => (recompute.kind === 'full' ? recompute.layers : 0);
+
+export interface Frame extends FrameFigures {
+  readonly pipes: Map<string, PipeFigures>;
+}
+
+/** The figures at the stage where the units are quickest: tensor ranks may sit in a domain there and not elsewhere. */
+const frameOf = (job: Job, cache: ProfileCache): Frame => {
+  const fabrics = fabricsOf(job);
+  const again = job.recompute.kind === 'full' ? 'again' : '';
+  const key = [...fabrics].map(([fabric]) => circumstances(job, fabric)).join('|') + again;
+  let frame = cache.frames.get(key);
+  if (frame === undefined) {
+    const all = [...fabrics].map(([fabric, self]) => figuresAt(job, self, { fabric, cache }));
+    cache.frames.set(key, (frame = { ...all.reduce(quickest), pipes: new Map() }));
+  }
+  return frame;
+};
+
+/** The first rank of every stage whose groups lie on the fabric in a way of their own; mostly all lie alike. */
+const fabricsOf = ({ layout, cluster: { scaleUpDomain } }: Job): ReadonlyMap<string, Rank> => {
+  const size = stageSize(layout);
+  const isEven = size % scaleUpDomain === 0 || scaleUpDomain % size === 0;
+  const firsts = Array.from({ length: isEven ? 1 : layout.pp }, (_, stage) => rank(stage * size));
+  return new Map(
+    firsts.map((self) => [layerFabric(layerGroups(layout, placeOf(layout, self)), scaleUpDomain), self] as const),
+  );
+};
+
+/** Unit by unit the least of both. */
+const quickest = (one: FrameFigures, other: FrameFigures): FrameFigures => ({
+  ...one,
+  hop: Math.min(one.hop, other.hop),
+  units: new Map(
+    [...one.units].map(([name, figures]) => {
+      const { pass, forward } = other.units.get(name)!;
+      return [name, { ...figures, pass: Math.min(figures.pass, pass), forward: Math.min(figures.forward, forward) }];
+    }),
+  ),
+});
+
+/** A stage that holds one unit of each kind is run alone to make the profiles. */
+const figuresAt = (job: Job, self: Rank, { fabric, cache }: { fabric: string; cache: ProfileCache }): FrameFigures => {
+  const context: DeviceContext = deviceContext(job, self);
+  const machine = machineOf(job);
+  const profiles = profilesFor(cache, job, fabric);
+  const sample = sampleOf(context);
+  stageAlone(sample, machine, profiles);
+  const figuresOf = (unit: Unit, suffix: string): UnitFigures => {
+    const [forward, backward] = [`forward ${unit.name}${suffix}`, `backward ${unit.name}${suffix}`].map(
+      (name): Profile => profiles.get(name)!,
+    ) as [Profile, Profile];
+    const parameters = context.layer.parametersOf(unit);
+    return {
+      pass: forward.nanoseconds + backward.nanoseconds,
+      forward: forward.nanoseconds,
+      kept: forward.memory.net.reduce((sum, size) => sum + size, 0),
+      atop: backward.memory.peak,
+      shared: elementsOfAll(parameters.shared),
+      experts: elementsOfAll(parameters.experts),
+    };
+  };
+  const suffixes = job.recompute.kind === 'full' ? ['', ' again'] : [''];
+  const units = sample.chunks.flatMap((chunk) => unitsOf(chunk));
+  const entries = units.flatMap((unit) =>
+    (unit.kind === 'layer' ? suffixes : ['']).flatMap((suffix) =>
+      profiles.has(`forward ${unit.name}${suffix}`) ? [[unit.name + suffix, figuresOf(unit, suffix)] as const] : [],
+    ),
+  );
+  const link = stageSize(job.layout) >= machine.scaleUpDomain ? machine.links.nic : machine.links.scaleUp;
+  const hop = later(instantZero, pointToPointTime(crossingBytes(context), link));
+  const { rows, formats } = context.layer;
+  const flow = rows * job.model.hidden * DTYPE_BYTES[formats.activation];
+  return { units: new Map(entries), hop, flow };
+};
+
+/** One chunk of the embedding, a layer of each kind (or two, of which the first runs again), and the head. */
+const sampleOf = (context: DeviceContext): DeviceContext => {
+  const { job } = context;
+  const kinds = [...new Set(layerKinds(job.model))];
+  const isAgain = job.recompute.kind === 'full';
+  const recompute: Recompute = isAgain ? { kind: 'full', layers: kinds.length } : job.recompute;
+  const [last] = chunksOf(job.model, [0, job.model.layers]).slice(-1);
+  const chunk: Chunk = {
+    position: 0,
+    layers: isAgain ? [...kinds, ...kinds] : kinds,
+    hasEmbedding: true,
+    predictors: last!.predictors,
+    hasHead: true,
+  };
+  return { ...context, job: { ...job, recompute }, chunks: [chunk], ranges: [context.ranges[0]!] };
+};
+
+const pipeFigures = (job: Job, frame: FrameFigures): PipeFigures => {
+  const { hop } = frame;
+  const { layout, model } = job;
+  const microbatches = microbatchesOf(job);
+  const { pp, vp, schedule } = layout;
+  const chunks = chunksOf(model, splitLayers(model.layers, positionCount(layout), endsOf(model, layout)));
+  const isMirrored = placementOf(schedule) === 'mirrored';
+  const through = isMirrored ? microbatches / 2 : microbatches;
+  const isSplit = splitsBackward(schedule);
+  const stages: StageFigures[] = [];
+  let [way, back, span] = [0, 0, 0];
+  for (let stage = 0; stage < pp; stage++) {
+    const own = Array.from({ length: vp }, (_, chunk) =>
+      chunkFigures(job, chunks[positionAt(layout, { stage, chunk })]!, frame),
+    );
+    const work = own.reduce((sum, { pass }) => sum + pass, 0) * through;
+    span = Math.max(span, way + work + (isSplit || isMirrored ? 0 : back));
+    if (!isMirrored) {
+      way += own[0]!.forward + hop;
+      back += own[0]!.pass - own[0]!.forward + hop;
+    }
+    const seat = { name: schedule, stage: stageOf(stage), stages: pp, microbatches, chunks: vp };
+    stages.push({ stage, ...heldBy(own, inFlightPeak(seat), isSplit) });
+  }
+  return { span, stages: largest(stages) };
+};
+
+/** With so many passes in flight each keeps at least what the chunk that keeps least does, and a backward is on. */
+const heldBy = (own: readonly UnitFigures[], inFlight: number, isSplit: boolean): Omit<StageFigures, 'stage'> => {
+  const kept = Math.min(...own.map((chunk) => chunk.kept));
+  // The halves of a split backward take less than the whole does.
+  const atop = isSplit ? 0 : Math.min(...own.map((chunk) => chunk.atop));
+  return {
+    shared: own.reduce((sum, { shared }) => sum + shared, 0),
+    experts: own.reduce((sum, { experts }) => sum + experts, 0),
+    active: inFlight * kept + atop,
+  };
+};
+
+/**
+ * The sums over a chunk's units. What came in is kept, what goes out is not; the last unit's backward comes first, when
+ * all else is still kept.
+ */
+const chunkFigures = (job: Job, chunk: Chunk, { units, flow }: FrameFigures): UnitFigures => {
+  const { recompute } = job;
+  const again = recompute.kind === 'full' ? (recompute.layers === 'all' ? Infinity : recompute.layers) : 0;
+  let layer = 0;
+  let [pass, forward, kept, atop, shared, experts] = [0, 0, 0, 0, 0, 0];
+  for (const unit of unitsOf(chunk)) {
+    const isAgain = unit.kind === 'layer' && layer++ < again;
+    const figures = units.get(isAgain ? `${unit.name} again` : unit.name) ?? units.get(unit.name)!;
+    pass += figures.pass;
+    forward += figures.forward;
+    kept += figures.kept;
+    atop = figures.atop;
+    shared += figures.shared;
+    experts += figures.experts;
+  }
+  kept += (chunk.hasEmbedding ? 0 : flow) - (chunk.hasHead ? 0 : flow);
+  return { pass, forward, kept, atop, shared, experts };
+};
+
+/** Of stages with equal parameters the one with most activations. */
+const largest = (stages: readonly StageFigures[]): readonly StageFigures[] => {
+  const byStates = new Map<string, StageFigures>();
+  for (const stage of stages) {
+    const key = `${stage.shared} ${stage.experts}`;
+    const met = byStates.get(key);
+    if (met === undefined || stage.active > met.active) byStates.set(key, stage);
+  }
+  return [...byStates.values()];
+};
+

@@ -6,7 +6,9 @@ import { AXES } from '../effects/group.ts';
 import type { Purpose } from '../memory/purpose.ts';
 import { PURPOSES } from '../memory/purpose.ts';
 import { unitsOf } from '../model/stages.ts';
-import { elementsOfAll } from '../model/unit.ts';
+import type { UnitParameters } from '../model/unit.ts';
+import { elementsOfAll, PARTS } from '../model/unit.ts';
+import { stageSize } from '../actors/mesh.ts';
 import type { Job, Software } from '../scenario/job.ts';
 import type { Bytes, Instant, Seconds } from '../units/quantity.ts';
 import { totalRecord } from '../units/total-record.ts';
@@ -15,13 +17,16 @@ import type { Evaluation, Fidelity, MemoryPeak, StageReport, Term, Terms } from 
 import { TERMS } from './evaluation.ts';
 import type { MemoryDelta } from '../memory/ledger.ts';
 import type { Meter } from './meter.ts';
+import type { TimedStage } from './stages.ts';
 
 /** What a rung counted on one rank of a stage. */
 export interface StageCount {
-  readonly context: DeviceContext;
+  readonly timed: Pick<TimedStage, 'stage' | 'context'>;
   /** When the rank was done with its step. */
   readonly at: Instant;
-  readonly meter: Meter;
+  /** What it did, and what it waited for beside. */
+  readonly work: Meter;
+  readonly waits: Meter;
   readonly memory: MemoryDelta;
   readonly moment: Moment | null;
   readonly filledAt: Seconds;
@@ -32,37 +37,53 @@ export const evaluationOf = (
   job: Job,
   { fidelity, end, stages }: { fidelity: Fidelity; end: Instant; stages: readonly StageCount[] },
 ): Evaluation => {
-  const { tp, dp } = job.layout;
   const busiest = stages.reduce((most, stage) => (sentByAll(stage) > sentByAll(most) ? stage : most));
+  const held = new Map<DeviceContext, Held>();
   return {
     fidelity,
     step: between(instantZero, end),
-    stages: stages.map((stage) => stageReport(stage, end)),
-    hardwareFlops: flops(stages.reduce((total, { meter }) => total + meter.flops, 0) * tp * dp),
-    sent: totalRecord(AXES, (axis: Axis) => bytes(busiest.meter.sentOn(axis))),
+    stages: stages.map((stage) => stageReport(job.software, { count: stage, end, held })),
+    hardwareFlops: flops(stages.reduce((total, { work }) => total + work.flops, 0) * stageSize(job.layout)),
+    sent: totalRecord(AXES, (axis: Axis) => bytes(busiest.work.sentOn(axis))),
   };
 };
 
-const sentByAll = ({ meter }: StageCount): number => AXES.reduce((total, axis) => total + meter.sentOn(axis), 0);
+const sentByAll = ({ work }: StageCount): number => work.sent;
 
-const stageReport = (count: StageCount, end: Instant): StageReport => {
-  const { context } = count;
-  return {
-    stage: context.place.stage,
-    layers: context.chunks.map(({ layers }) => layers),
-    parameters: context.chunks
-      .flatMap((chunk) => unitsOf(chunk))
-      .reduce((total, kind) => total + elementsOfAll(context.layer.parameters[kind]), 0),
-    terms: termsOf(count, end),
-    memory: memoryPeak(context.job.software, count),
-    filledAt: count.filledAt,
-    drainsAt: count.drainsAt,
-  };
+type Held = Pick<StageReport, 'layers' | 'parameters'>;
+/** Stages that are alike share a context. */
+const heldBy = (context: DeviceContext, known: Map<DeviceContext, Held>): Held => {
+  let held = known.get(context);
+  if (held === undefined) {
+    const units = context.chunks.flatMap((chunk) => unitsOf(chunk));
+    held = {
+      layers: context.chunks.map(({ layers }) => layers.length),
+      parameters: units.reduce((total, unit) => total + elementsOfUnit(context.layer.parametersOf(unit)), 0),
+    };
+    known.set(context, held);
+  }
+  return held;
 };
+const elementsOfUnit = (parameters: UnitParameters): number =>
+  PARTS.reduce((total, part) => total + elementsOfAll(parameters[part]), 0);
+
+const stageReport = (
+  software: Software,
+  { count, end, held }: { count: StageCount; end: Instant; held: Map<DeviceContext, Held> },
+): StageReport => ({
+  stage: count.timed.stage,
+  ...heldBy(count.timed.context, held),
+  terms: termsOf(count, end),
+  memory: memoryPeak(software, count),
+  filledAt: count.filledAt,
+  drainsAt: count.drainsAt,
+});
 
 /** The rank's time by term; the time from its own end to the job's is spent waiting for other stages. */
-const termsOf = ({ meter, at }: StageCount, end: Instant): Terms =>
-  totalRecord(TERMS, (term: Term) => seconds((meter.spentOn(term) + (term === 'bubble' ? end - at : 0)) / 1e9));
+const termsOf = ({ work, waits, at }: StageCount, end: Instant): Terms =>
+  totalRecord(TERMS, (term: Term) =>
+    seconds((work.spentOn(term) + waits.spentOn(term) + (term === 'bubble' ? end - at : 0)) / 1e9),
+  );
 
 /** The allocator loses its share of everything that goes through it: all but the framework's own memory. */
 export const memoryPeak = (

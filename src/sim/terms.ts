@@ -7,4 +7,14 @@ import type { Term } from './evaluation.ts';
 export const termOfOp = (op: Op): Term => classOf(op);
 
 /** Messages between stages are waited for as part of the bubble; the supervisor's reports cost nobody time. */
-export const TERM_OF_AXIS: Readonly<Record<Axis, Term>> = { tp: 'tp', dp: 'dp', pp: 'bubble', control: 'bubble' };
+export const TERM_OF_AXIS: Readonly<Record<Axis, Term>> = {
+  tp: 'tp',
+  cp: 'cp',
+  pp: 'bubble',
+  dp: 'dp',
+  ep: 'ep',
+  etp: 'tp',
+  edp: 'dp',
+  replica: 'dp',
+  control: 'bubble',
+};

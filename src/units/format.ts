@@ -4,6 +4,7 @@ import type {
   BytesPerSecond,
   Dollars,
   DollarsPerHour,
+  DollarsPerJoule,
   FlopsPerSecond,
   Joules,
   Seconds,
@@ -79,6 +80,7 @@ export const formatInteger = (value: number): string => grouped(Math.round(value
 export const formatDollars = (value: Dollars): string =>
   value < 1_000 ? `$${value.toFixed(2)}` : `$${formatCount(value)}`;
 export const formatDollarsPerHour = (value: DollarsPerHour): string => `$${value.toFixed(2)}/h`;
+export const formatDollarsPerJoule = (value: DollarsPerJoule): string => `$${(value * 3.6e6).toFixed(3)}/kWh`;
 
 /** For columns of memory, all in one unit. */
 export const toGibibytes = (value: Bytes): number => value / 2 ** 30;

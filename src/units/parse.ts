@@ -1,6 +1,25 @@
 /** Quantities as people write them, read strictly: GiB is not GB, Gbps is not GB/s, and a number without its unit is refused. */
-import type { Bytes, BytesPerSecond, DollarsPerHour, FlopsPerSecond, Quantity, Seconds, Watts } from './quantity.ts';
-import { bytes, bytesPerSecond, dollarsPerHour, flopsPerSecond, seconds, watts } from './quantity.ts';
+import type {
+  Bytes,
+  BytesPerSecond,
+  Dollars,
+  DollarsPerHour,
+  DollarsPerJoule,
+  FlopsPerSecond,
+  Quantity,
+  Seconds,
+  Watts,
+} from './quantity.ts';
+import {
+  bytes,
+  bytesPerSecond,
+  dollars,
+  dollarsPerHour,
+  dollarsPerJoule,
+  flopsPerSecond,
+  seconds,
+  watts,
+} from './quantity.ts';
 
 /** A quantity, or what was wrong with its spelling and the nearest right one. Nothing is thrown: the caller has a place to name. */
 export type Reading<Value> =
@@ -32,6 +51,11 @@ export const parseFlopsPerSecond = (text: string | number): Reading<FlopsPerSeco
 export const parseSeconds = (text: string | number): Reading<Seconds> => read(text, TIME, seconds);
 export const parseDollarsPerHour = (text: string | number): Reading<DollarsPerHour> =>
   read(text, PRICE, dollarsPerHour);
+/** What is paid once: `$32000`, `$32K`. */
+export const parseDollars = (text: string | number): Reading<Dollars> => read(text, SUM, dollars);
+/** What power costs: `$0.08/kWh`. */
+export const parseDollarsPerJoule = (text: string | number): Reading<DollarsPerJoule> =>
+  read(text, TARIFF, dollarsPerJoule);
 export const parseWatts = (text: string | number): Reading<Watts> => read(text, POWER, watts);
 /** A factor, which may be more than one: `1.2` or `120%`. */
 export const parseRatio = (text: string | number): Reading<Quantity<'1'>> => read(text, RATIO, ratio);
@@ -162,6 +186,24 @@ const PRICE: Dimension = {
   example: '$2.50/h',
   usual: '$/h',
   units: plain({ '$/h': 0 }),
+  most: MOST,
+};
+const SUM: Dimension = {
+  wanted: 'a sum such as $32000 or $32K',
+  example: '$32000',
+  usual: '$',
+  units: plain({ $: 0, $K: 3, $M: 6, $B: 9 }),
+  most: MOST,
+};
+const JOULES_A_KILOWATT_HOUR = 3.6e6;
+const TARIFF: Dimension = {
+  wanted: 'a price of energy such as $0.08/kWh',
+  example: '$0.08/kWh',
+  usual: '$/kWh',
+  units: {
+    '$/kWh': { exponent: 0, factor: 1 / JOULES_A_KILOWATT_HOUR },
+    '$/MWh': { exponent: -3, factor: 1 / JOULES_A_KILOWATT_HOUR },
+  },
   most: MOST,
 };
 const POWER: Dimension = {

@@ -9,6 +9,7 @@ export type BytesPerSecond = Quantity<'B/s'>;
 export type FlopsPerSecond = Quantity<'FLOP/s'>;
 export type Dollars = Quantity<'$'>;
 export type DollarsPerHour = Quantity<'$/h'>;
+export type DollarsPerJoule = Quantity<'$/J'>;
 export type Watts = Quantity<'W'>;
 export type Joules = Quantity<'J'>;
 /** A share or a factor. */
@@ -29,6 +30,7 @@ export const bytesPerSecond = (value: number): BytesPerSecond => checked(value, 
 export const flopsPerSecond = (value: number): FlopsPerSecond => checked(value, 'flopsPerSecond');
 export const dollars = (value: number): Dollars => checked(value, 'dollars');
 export const dollarsPerHour = (value: number): DollarsPerHour => checked(value, 'dollarsPerHour');
+export const dollarsPerJoule = (value: number): DollarsPerJoule => checked(value, 'dollarsPerJoule');
 export const watts = (value: number): Watts => checked(value, 'watts');
 export const joules = (value: number): Joules => checked(value, 'joules');
 export const ratio = (value: number): Ratio => checked(value, 'ratio');

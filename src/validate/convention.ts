@@ -1,6 +1,9 @@
 /** How a source counts the FLOPs behind its TFLOP/s or MFU: sources differ by a third on recomputation and by 2x on attention. */
 import type { MatrixDtype } from '../scenario/cluster.ts';
 import type { Job } from '../scenario/job.ts';
+import { layerElements } from '../scenario/layer-elements.ts';
+import type { LayerKind } from '../scenario/layer-kind.ts';
+import { kindCounts, predictorKind } from '../scenario/layer-kind.ts';
 import type { Filled } from './filled.ts';
 import { assume, stated } from './filled.ts';
 import type { Row } from './row.ts';
@@ -33,19 +36,38 @@ const attentionOf = (text: string): Convention['attention'] => {
 };
 
 /**
- * FLOPs of one step: tokens x [L (2 P + 4 a s n d) r + 2 h V w], with L layers, P matrix parameters of a layer,
- * a the share of token pairs counted, s the sequence, n heads of d elements, h hidden, V vocabulary; w is 3 passes
- * (forward, and backward twice), and r is w plus the forward pass that is run again if recomputation counts.
+ * FLOPs of one step: tokens x [sum over layers (2 P w' + 4 a k n d r) + 2 (1 + D) h V w + 4 D h h w], with P the matrix
+ * elements of a layer that a token meets (of routed experts the active ones), a the share of token pairs counted, k the
+ * keys of a query (the sequence, or the window), n heads of d elements, h hidden, V vocabulary, D predictors, each a layer
+ * more; w is 3 passes (forward, and backward twice), r and w' are w plus what recomputation adds if that counts.
  */
-export const stepFlops = (job: Job, { attention, recompute, weightGradients }: Convention): number => {
+export const stepFlops = (job: Job, convention: Convention): number => {
   const { model, workload } = job;
-  const { layers, hidden, heads, kvHeads, headDim, ffn, gated, vocabulary } = model;
-  const parameters = hidden * headDim * 2 * (heads + kvHeads) + hidden * ffn * (gated ? 3 : 2);
-  const scores = { full: 1, causal: 0.5, none: 0 }[attention] * 4 * workload.sequence * heads * headDim;
-  const passes = weightGradients ? 3 : 2;
-  const again = recompute ? recomputedShare(job) : { parameters: 0, scores: 0 };
-  const layer = 2 * parameters * (passes + again.parameters) + scores * (3 + again.scores);
-  return workload.globalBatch * workload.sequence * (layers * layer + 2 * hidden * vocabulary * passes);
+  const { hidden, vocabulary, predictors } = model;
+  const passes = convention.weightGradients ? 3 : 2;
+  const again = convention.recompute ? recomputedShare(job) : { parameters: 0, scores: 0 };
+  const layers = [...kindCounts(model), ...(predictors > 0 ? [[predictorKind(model), predictors] as const] : [])];
+  const ends = 2 * (1 + predictors) * hidden * vocabulary + 4 * predictors * hidden ** 2;
+  const perToken = layers.reduce((total, [kind, count]) => {
+    const { matrices } = layerElements(model, kind, model.experts?.active ?? 0);
+    const scores = scoresOf(job, kind, convention);
+    return total + count * (2 * matrices * (passes + again.parameters) + scores * (3 + again.scores));
+  }, ends * passes);
+  return workload.globalBatch * workload.sequence * perToken;
+};
+
+/** Scores and weighted values of one token in a forward pass: 2 (keyDim + valueDim) a key and head. */
+const scoresOf = ({ model, workload }: Job, kind: LayerKind, { attention }: Convention): number => {
+  const { heads, headDim, latent } = model;
+  const width = latent === null ? 2 * headDim : latent.plainDim + latent.ropeDim + headDim;
+  return 2 * KEYS[attention](workload.sequence, Math.min(workload.sequence, kind.window ?? Infinity)) * heads * width;
+};
+
+/** Keys that a query is taken to meet of `sequence` tokens, no more than `window` of them. */
+const KEYS: Readonly<Record<Convention['attention'], (sequence: number, window: number) => number>> = {
+  full: (_, window) => window,
+  causal: (sequence, window) => window - window ** 2 / (2 * sequence),
+  none: () => 0,
 };
 
 /** Shares of a layer's forward pass that are run again. */

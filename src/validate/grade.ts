@@ -8,7 +8,6 @@ import { interpret } from './interpret.ts';
 import { jobClassOf } from './job-class.ts';
 import { hasMemoryOutcome, memoryOutcomeOf } from './memory-outcome.ts';
 import type { Row } from './row.ts';
-import { architectureRefusal } from './shape.ts';
 import { hasStepOutcome, stepOutcomeOf } from './step-outcome.ts';
 import { summarise } from './summary.ts';
 import type { GradedRow, Metric, Validation } from './validation.ts';
@@ -113,7 +112,7 @@ const identityOf = (row: Row) => ({
   card: cardOf(row),
   precision: row.precision ?? 'none',
   jobClass: null,
-  isDense: architectureRefusal(row) === null,
+  isDense: row.model.moe === null && row.model.active_b === null,
 });
 
 const covered = (

@@ -1,17 +1,20 @@
 /** A row to the job it measured, with every default that filled it; or the reason why it cannot be one. */
 import type { Cluster } from '../scenario/cluster.ts';
-import { ALLOCATOR_OVERHEAD, FRAMEWORK_MEMORY } from '../scenario/defaults.ts';
+import { SOFTWARE } from '../scenario/defaults.ts';
 import type { Job, Software } from '../scenario/job.ts';
-import { clusterNameOf, clusterOf } from './card.ts';
+import { clusterNameOf, clusterOf, evenDomains } from './card.ts';
 import type { Filled } from './filled.ts';
 import { assume, stated } from './filled.ts';
 import { attentionOf, habitsOf } from './framework.ts';
-import { candidatesOf, layoutRefusal } from './layout.ts';
+import { candidatesOf } from './layout.ts';
+import { layoutRefusal } from './layout-refusal.ts';
+import { recomputesOf } from './recompute.ts';
 import { SECONDS_PER_DAY, SECONDS_PER_HOUR } from './row-unit.ts';
 import type { Row } from './row.ts';
 import { measuredNumber } from './row.ts';
-import { architectureRefusal, shapeOf, shapeRefusal } from './shape.ts';
-import { pipeliningOf, precisionOf, recomputesOf } from './spelling.ts';
+import { architectureRefusal } from './architecture.ts';
+import { shapeOf, shapeRefusal } from './shape.ts';
+import { pipeliningOf, precisionOf } from './spelling.ts';
 
 export type Interpretation =
   | { readonly kind: 'job'; readonly job: Job; readonly assumed: readonly string[] }
@@ -24,7 +27,7 @@ export interface Catalogue {
 }
 
 export const interpret = (row: Row, { clusters, peakOf }: Catalogue): Interpretation => {
-  const refusal = rowRefusal(row);
+  const refusal = architectureRefusal(row) ?? shapeRefusal(row);
   if (refusal !== null) return refused(refusal);
   const clusterName = clusterNameOf(row.hw.gpu ?? '');
   if (clusterName === null) return refused(`no cluster file has the card ${row.hw.gpu ?? '(not named)'}`);
@@ -34,14 +37,15 @@ export const interpret = (row: Row, { clusters, peakOf }: Catalogue): Interpreta
   if (pipelining === null) return refused(`schedule ${row.schedule} is not known`);
   if (recomputesOf(row, 1) === null) return refused(`recompute ${row.recompute} is not known`);
 
-  const cluster = clusterOf(row, clusters(clusterName));
+  const stocked = clusterOf(row, clusters(clusterName));
   const shape = shapeOf(row);
-  const devices = devicesOf(row, cluster);
+  const devices = devicesOf(row, stocked);
+  const cluster = evenDomains(stocked, devices.value);
   const software = softwareOf(row, shape.sequence);
   const candidates = candidatesOf(row, {
     model: shape.value,
     sequence: shape.sequence,
-    cluster,
+    cluster: cluster.value,
     devices: devices.value,
     precision: precision.value,
     software: software.value,
@@ -51,17 +55,11 @@ export const interpret = (row: Row, { clusters, peakOf }: Catalogue): Interpreta
   if (legal.length === 0) return refused(candidates.map(({ value }) => layoutRefusal(value))[0] ?? 'no layout');
   const chosen = choose(legal, peakOf);
   const assumed = [...(row.assumed ?? []), ...ignoredOf(row)];
-  for (const part of [shape, devices, precision, software, chosen]) assumed.push(...part.assumed);
+  for (const part of [shape, devices, cluster, precision, software, chosen]) assumed.push(...part.assumed);
   return { kind: 'job', job: chosen.value, assumed: [...new Set(assumed)] };
 };
 
 const refused = (reason: string): Interpretation => ({ kind: 'refused', reason });
-
-/** Why the row is beyond what is predicted at all; null when it is not. */
-const rowRefusal = (row: Row): string | null => {
-  if (row.cp !== null && row.cp > 1) return 'context parallelism is not predicted yet';
-  return architectureRefusal(row) ?? shapeRefusal(row);
-};
 
 /** The first candidate whose fullest stage fits the card; if none does, the one that lacks least. */
 const choose = (candidates: readonly Filled<Job>[], peakOf: Catalogue['peakOf']): Filled<Job> => {
@@ -82,7 +80,7 @@ const DAYS_OF_A_RUN = 30;
 
 const devicesOf = (row: Row, { devicesPerNode }: Cluster): Filled<number> => {
   if (row.gpus !== null) return stated(row.gpus);
-  if (row.tp !== null && row.pp !== null && row.dp !== null) return stated(row.tp * row.pp * row.dp);
+  if (row.tp !== null && row.pp !== null && row.dp !== null) return stated(row.tp * (row.cp ?? 1) * row.pp * row.dp);
   const hours = measuredNumber(row, 'gpu_hours') ?? measuredNumber(row, 'gpu_hours_per_T_tokens');
   if (hours === null) return assume(devicesPerNode, `gpus ${devicesPerNode}: one node, not stated`);
   const month = (DAYS_OF_A_RUN * SECONDS_PER_DAY) / SECONDS_PER_HOUR;
@@ -93,22 +91,28 @@ const devicesOf = (row: Row, { devicesPerNode }: Cluster): Filled<number> => {
 const softwareOf = (row: Row, sequence: number): Filled<Software> => {
   const habits = habitsOf(row);
   const attention = attentionOf(row, sequence);
-  const value: Software = {
-    attention,
-    overlap: habits.overlap,
-    frameworkMemory: FRAMEWORK_MEMORY,
-    allocatorOverhead: ALLOCATOR_OVERHEAD,
-  };
-  return assume(value, `${attention} attention, ${habits.overlap ? '' : 'no '}overlap: the habit of ${habits.name}`);
+  const capacity = capacityOf(row);
+  const value: Software = { attention, overlap: habits.overlap, ...SOFTWARE, expertCapacity: capacity.value };
+  const words = `${attention} attention, ${habits.overlap ? '' : 'no '}overlap: the habit of ${habits.name}`;
+  return { value, assumed: [words, ...capacity.assumed, ...balanceWords(row)] };
 };
+
+/** Megatron's benchmarks that drop tokens do so with a capacity of the mean. */
+const capacityOf = ({ notes }: Row): Filled<number | null> =>
+  /token-drop/i.test(notes ?? '')
+    ? assume(1, 'expert capacity 1: tokens are dropped, beyond what is not stated')
+    : stated(null);
+
+/** A benchmark may force its router to use all experts alike; a router that learns does so only on average. */
+const balanceWords = ({ model, notes, id }: Row): readonly string[] =>
+  model.moe === null || /forced/i.test(`${id} ${notes ?? ''}`) ? [] : ['experts balanced: not stated'];
 
 /** What the row says and no prediction takes into account yet. */
 const ignoredOf = (row: Row): readonly string[] => [
-  ...(row.offload === null ? [] : [`offload is not predicted yet: ${row.offload}`]),
-  ...(row.zero_group === null || row.zero_group === 'all'
-    ? []
-    : [`ZeRO shards over all data ranks, not in groups of ${row.zero_group}`]),
   ...(isLowRank(row) ? ['predicted as full training: LoRA computes no gradients of the frozen weights'] : []),
+  ...(/sliding-window/.test(row.framework ?? '') && row.model.attn === null
+    ? ['predicted with full attention: the size of the window is not stated']
+    : []),
   ...(/\bsft\b/i.test(row.id) ? ['predicted as pretraining on full sequences: fine-tuning may pad or pack them'] : []),
 ];
 

@@ -1,4 +1,7 @@
-/** The class of a job, by which error bands are kept: the generation of its card and the format of its matrix products. */
+/**
+ * The class of a job, by which error bands are kept: the generation of its card, the format of its matrix products, and
+ * whether its model is dense or a mixture of experts.
+ */
 import type { Job, Precision } from '../scenario/job.ts';
 
 /** Cards of one generation share their kernels and what those leave of the peak. */
@@ -20,8 +23,8 @@ const FAMILIES: Readonly<Record<Precision, string>> = {
   nvfp4: 'fp4',
 };
 
-/** `Hopper in fp8`; a card of no known generation is a class of its own. */
-export const jobClassOf = ({ cluster: { accelerator }, precision }: Job): string => {
+/** `Hopper in fp8`, `Hopper in fp8 with experts`; a card of no known generation is a class of its own. */
+export const jobClassOf = ({ cluster: { accelerator }, precision, model }: Job): string => {
   const generation = GENERATIONS.find(([card]) => card.test(accelerator.name))?.[1] ?? accelerator.name;
-  return `${generation} in ${FAMILIES[precision]}`;
+  return `${generation} in ${FAMILIES[precision]}${model.experts === null ? '' : ' with experts'}`;
 };

@@ -11,6 +11,25 @@ const count = z
   .max(2 ** 24);
 const amount = z.number().nonnegative().max(1e9);
 
+const EXPERTS = z.looseObject({
+  experts: open(count),
+  topk: open(count),
+  /** Width of one routed expert. */
+  moe_ffn: open(count),
+  /** Shared experts, each as wide as a routed one. */
+  shared: open(z.int().min(0).max(1000)),
+  /** Layers before the first of experts. */
+  first_dense: open(z.int().min(0).max(1000)),
+});
+
+const LATENT = z.looseObject({
+  q_lora: open(count),
+  kv_lora: open(count),
+  qk_nope: open(count),
+  qk_rope: open(count),
+  v_head: open(count),
+});
+
 const MODEL = z.looseObject({
   name: open(z.string()),
   params_b: open(amount),
@@ -28,8 +47,12 @@ const MODEL = z.looseObject({
   pos: open(z.string()),
   arch: open(z.string()),
   tied_embeddings: open(z.boolean()),
-  moe: open(z.unknown()),
-  mla: open(z.unknown()),
+  /** Attention that is none of every head over every token, in words. */
+  attn: open(z.string()),
+  moe: open(EXPERTS),
+  mla: open(LATENT),
+  /** Modules of multi-token prediction: how many, or in words when a recipe has them. */
+  mtp_layers: open(z.union([z.int().min(0).max(100), z.string()])),
 });
 
 const HARDWARE = z.looseObject({
@@ -54,6 +77,7 @@ export const ROW = z.looseObject({
   dp: open(count),
   cp: open(count),
   ep: open(count),
+  etp: open(count),
   zero: open(z.literal(ZERO_STAGES)),
   zero_group: open(z.union([z.string(), count])),
   sp: open(z.boolean()),

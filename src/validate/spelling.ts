@@ -1,5 +1,5 @@
-/** How sources spell precision, recomputation and schedule, and what each spelling means here. */
-import type { Precision, Recompute, ScheduleName } from '../scenario/job.ts';
+/** How sources spell precision and schedule, and what each spelling means here. */
+import type { Precision, ScheduleName } from '../scenario/job.ts';
 import type { Filled } from './filled.ts';
 import { assume, stated } from './filled.ts';
 import { habitsOf } from './framework.ts';
@@ -34,85 +34,44 @@ const PRECISIONS: readonly (readonly [pattern: RegExp, precision: Precision, isE
   [/^nvfp4$/, 'nvfp4', true],
 ];
 
-/** The ways to recompute that fit the row, the preferred one first; a pipeline rank holds `chunks` of the layers. */
-export const recomputesOf = (row: Row, chunks: number): readonly Filled<Recompute>[] | null => {
-  const text = row.recompute ?? 'unknown';
-  // Under JAX a selective recomputation is a policy of the user's own: what it keeps is not known.
-  const spelling = habitsOf(row).name === 'JAX' && text.startsWith('selective') ? `unknown (${text})` : text;
-  return RECOMPUTES.find(([pattern]) => pattern.test(spelling))?.[1](spelling, chunks) ?? null;
-};
-
-const none: Recompute = { kind: 'none' };
-const full: Recompute = { kind: 'full', layers: 'all' };
-const core: Recompute = { kind: 'selective', modules: ['core_attn'] };
-const cheap: Recompute = { kind: 'selective', modules: ['layernorm', 'mlp_act'] };
-
-type Spelled = (text: string, chunks: number) => readonly Filled<Recompute>[];
-const RECOMPUTES: readonly (readonly [pattern: RegExp, meaning: Spelled])[] = [
-  [/^none$/, () => [stated(none)]],
-  [/^none \(/, (text) => [assume(none, `recompute none: the row says "${text}"`)]],
-  [/^full$/, () => [stated(full)]],
-  [/^full on \d+ of \d+ layers$/, (text, chunks) => [fullOnSome(text, chunks)]],
-  [/^selective$/, () => [assume(core, 'recompute selective: core_attn')]],
-  [/^unknown \(selective likely\)$/, () => [assume(core, 'recompute selective: core_attn, likely but not stated')]],
-  [
-    /^selective \(fraction of layers\)$/,
-    () => [assume(full, 'recompute full: the fraction of the layers is not stated')],
-  ],
-  [/^selective/, (text) => [selected(text)]],
-  [
-    /^(unknown|none or as needed)/,
-    (text) => [
-      assume(none, `recompute none: ${text}`),
-      assume(full, `recompute full: ${text}, and without it nothing fits`),
-    ],
-  ],
-];
-
-const fullOnSome = (text: string, chunks: number): Filled<Recompute> => {
-  const layers = Math.max(1, Math.round(Number(/\d+/.exec(text)?.[0]) / chunks));
-  return assume({ kind: 'full', layers }, `recompute full on ${layers} layers a model chunk: the row says "${text}"`);
-};
-
-/** What recomputes single modules keeps the matrix products and repeats what is cheap: norms and activations. */
-const selected = (text: string): Filled<Recompute> => {
-  const hasNorm = /norm/.test(text);
-  const hasActivation = /\bact|activation|moe_act/.test(text);
-  if (/core_attn|attention core/.test(text)) return assume(core, `recompute selective: core_attn for "${text}"`);
-  if (hasNorm === hasActivation) return assume(cheap, `recompute selective: layernorm and mlp_act for "${text}"`);
-  const module = hasNorm ? 'layernorm' : 'mlp_act';
-  return assume({ kind: 'selective', modules: [module] }, `recompute selective: ${module} for "${text}"`);
-};
-
 export interface Pipelining {
   readonly schedule: ScheduleName;
   readonly vp: number;
 }
 
-/** Null for a schedule that no table has. Schedules that do not exist here yet are predicted as the nearest that does. */
-export const pipeliningOf = (row: Row): Filled<Pipelining> | null => {
-  const { schedule, vp } = row;
-  if (vp !== null && vp > 1) return named({ schedule: 'interleaved', vp }, schedule);
-  if (schedule === null) return vp === null && row.pp !== 1 ? assume(PLAIN, 'vp 1: not stated') : stated(PLAIN);
-  const chunks = /vpp(\d+)/.exec(schedule)?.[1];
-  if (chunks !== undefined) return stated({ schedule: 'interleaved', vp: Number(chunks) });
-  if (vp === 1 && schedule.includes('interleaved')) return stated(PLAIN);
-  return SCHEDULES.find(([pattern]) => pattern.test(schedule))?.[1](schedule) ?? null;
+/** Null for a schedule that no table has. */
+export const pipeliningOf = ({ schedule, vp, pp }: Row): Filled<Pipelining> | null => {
+  if (schedule === null)
+    return vp === null && pp !== 1 ? assume(PLAIN, 'vp 1: not stated') : stated(interleavedOr(PLAIN, vp));
+  const chunks = Number(/vpp(\d+)/.exec(schedule)?.[1] ?? vp ?? 0);
+  return SCHEDULES.find(([pattern]) => pattern.test(schedule))?.[1](schedule, chunks) ?? null;
 };
 
 const PLAIN: Pipelining = { schedule: '1f1b', vp: 1 };
+const H1: Pipelining = { schedule: 'zb-h1', vp: 1 };
+const V: Pipelining = { schedule: 'zb-v', vp: 2 };
 
-const UNAVAILABLE = /^(zb|zero-bubble|dualpipe|v-half|v-min)/;
+/** More than one model chunk a rank is interleaved. */
+const interleavedOr = (otherwise: Pipelining, chunks: number | null): Pipelining =>
+  chunks !== null && chunks > 1 ? { schedule: 'interleaved', vp: chunks } : otherwise;
 
-type Named = (schedule: string) => Filled<Pipelining>;
+/** `chunks` is 0 where the row does not say how many. */
+type Named = (schedule: string, chunks: number) => Filled<Pipelining>;
 const SCHEDULES: readonly (readonly [pattern: RegExp, meaning: Named])[] = [
-  [/^(none|1f1b|non-interleaved-1f1b)$/, () => stated(PLAIN)],
+  [/^(none|1f1b|non-interleaved-1f1b)$/, (_, chunks) => stated(interleavedOr(PLAIN, chunks))],
   [/^gpipe$/, () => stated({ schedule: 'gpipe', vp: 1 })],
-  [/interleaved/, () => assume({ schedule: 'interleaved', vp: 2 }, 'vp 2: interleaved, chunks not stated')],
-  [UNAVAILABLE, (schedule) => named(PLAIN, schedule)],
+  [
+    /interleaved/,
+    (_, chunks) =>
+      chunks === 0
+        ? assume({ schedule: 'interleaved', vp: 2 }, 'vp 2: interleaved, chunks not stated')
+        : stated(interleavedOr(PLAIN, chunks)),
+  ],
+  [/^(zb-1p|zb-h1)$/, () => stated(H1)],
+  // ZB-H2 keeps twice the activations of ZB-H1 for the bubble that is left of it.
+  [/^(zb-2p|zb-h2|zero-bubble|zbb)\b/, (schedule) => assume(H1, `schedule zb-h1: stands for ${schedule}`)],
+  [/^(zbv|zb-v)$/, () => stated(V)],
+  // Their V is run in an order that keeps less and waits longer (Qi et al. 2024, arXiv 2405.15362).
+  [/^(v-half|v-min)$/, (schedule) => assume(V, `schedule zb-v: stands for ${schedule}`)],
+  [/^dualpipe$/, () => stated({ schedule: 'dualpipe', vp: 2 })],
 ];
-
-const named = (pipelining: Pipelining, schedule: string | null): Filled<Pipelining> =>
-  schedule !== null && UNAVAILABLE.test(schedule)
-    ? assume(pipelining, `schedule ${pipelining.schedule}: stands for ${schedule}, which is not predicted yet`)
-    : stated(pipelining);

@@ -42,10 +42,14 @@ test('every run is right, and opens with its question and what to look at', () =
 test('the catalogue has the clusters and models that the documents call by name', () => {
   const clusters =
     'dgx-a100-40g dgx-a100-80g dgx-h100 h100-sxm h800-hcc dgx-b200 gb200-nvl72 dgx2-v100 v100-sxm2 a100-pcie a800-sxm ' +
-    'h100-96g h200-sxm dgx-h200 gh200 dgx-b300 gb300-nvl72 mi300x mi355x ascend-910b ascend-910c tpu-v4 tpu-v5e tpu-v5p tpu-v6e h20';
+    'h100-96g h200-sxm dgx-h200 gh200 dgx-b300 gb300-nvl72 mi300x mi355x ascend-910b ascend-910c tpu-v4 tpu-v5e tpu-v5p tpu-v6e h20 ' +
+    'rtx-4090 l40s h100-pcie mi325x';
   const models =
     'gpt-13b gpt3-125m gpt3-350m gpt3-760m gpt3-1.3b gpt3-2.7b gpt3-6.7b gpt3-13b gpt3-175b megatron-22b megatron-175b ' +
-    'megatron-530b megatron-1t llama-2-7b llama-2-13b llama-2-70b llama-3-8b llama-3-70b llama-3.1-8b llama-3.1-70b llama-3.1-405b';
+    'megatron-530b megatron-1t llama-2-7b llama-2-13b llama-2-70b llama-3-8b llama-3-70b llama-3.1-8b llama-3.1-70b llama-3.1-405b ' +
+    'mixtral-8x7b mixtral-8x22b qwen3-0.6b qwen3-1.7b qwen3-4b qwen3-8b qwen3-14b qwen3-32b qwen3-30b-a3b qwen3-235b-a22b ' +
+    'deepseek-v2 deepseek-v2-lite deepseek-v3 kimi-k2 nemotron-4-15b nemotron-4-340b grok-1 gpt-oss-20b gpt-oss-120b ' +
+    'hunyuan-large gemma-2-9b gemma-2-27b phi-3-mini angel-1b angel-10b angel-100b angel-1t angel-1t-moe';
   expect(named('clusters')).toEqual(expect.arrayContaining(clusters.split(' ')));
   expect(named('models')).toEqual(expect.arrayContaining(models.split(' ')));
   expect(cluster('h100-sxm')).toEqual({ ...cluster('dgx-h100'), name: 'h100-sxm' });
@@ -54,11 +58,13 @@ test('the catalogue has the clusters and models that the documents call by name'
 
 test('a model that is named for its size has that many parameters, within 7%', () => {
   const units: Readonly<Record<string, number>> = { m: 1e6, b: 1e9, t: 1e12 };
-  for (const name of named('models').filter((entry) => entry !== 'example')) {
-    const [, digits = '', unit = ''] = /-([\d.]+)([mbt])$/u.exec(name) ?? [];
-    const size = Number(digits) * (units[unit] ?? Number.NaN);
+  const sized = named('models').flatMap((name) => {
+    const [, digits = '', unit = ''] = /-([\d.]+)([mbt])(?:-|$)/u.exec(name) ?? [];
+    return unit === '' ? [] : [{ name, size: Number(digits) * (units[unit] ?? Number.NaN) }];
+  });
+  expect(sized.length).toBeGreaterThan(40);
+  for (const { name, size } of sized)
     expect([name, Math.abs(parameterCount(model(name)) / size - 1) < 0.07]).toEqual([name, true]);
-  }
 });
 
 test('Llama models have exactly the parameters of the released weights', () => {
@@ -99,7 +105,11 @@ test('figures that users will check first are those of the datasheets', () => {
   expect(cluster('dgx-a100-80g').nic.bandwidth.value).toBe(25e9);
   expect(cluster('dgx-a100-80g').accelerator.memory.value).toBe(80 * 2 ** 30);
   expect(cluster('h800-hcc').nic.bandwidth.value * 8 * 8).toBe(3.2e12);
-  expect(cluster('gb200-nvl72').scaleUpDomain).toBe(72);
+  for (const rack of ['gb200-nvl72', 'gb300-nvl72']) expect(cluster(rack).scaleUpDomain).toBe(72);
+  expect(cluster('rtx-4090').accelerator.peak.bf16?.value).toBe(165.2e12);
+  expect(cluster('l40s').accelerator.peak.bf16?.value).toBe(362.05e12);
+  for (const name of ['rtx-4090', 'l40s', 'a100-pcie', 'h100-pcie'])
+    expect(cluster(name).scaleUp.bandwidth.value).toBe(cluster(name).pcie.bandwidth.value);
   expect(cluster('v100-sxm2').accelerator.peak.bf16).toBeUndefined();
 });
 

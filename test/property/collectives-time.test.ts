@@ -1,38 +1,33 @@
 /** What collectives cost: the closed forms beside their message programs on an idle fabric. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { chooseAlgorithm } from '../../src/collectives/choose-algorithm.ts';
 import type { CollectiveShape } from '../../src/collectives/collective.ts';
 import { collectiveShape, collectiveTime, scratchBytes, sentBytes } from '../../src/collectives/collective.ts';
 import { groupShape } from '../../src/collectives/group-shape.ts';
 import type { LinkRate, Links } from '../../src/collectives/link-rate.ts';
 import { pointToPointTime } from '../../src/collectives/point-to-point.ts';
 import { receive, send } from '../../src/effects/ask.ts';
-import type { Algorithm, Program } from '../../src/effects/effect.ts';
+import type { Operation, Program } from '../../src/effects/effect.ts';
 import { OPERATIONS } from '../../src/effects/effect.ts';
 import type { Tensor } from '../../src/effects/tensor.ts';
 import { sizeOf } from '../../src/effects/tensor.ts';
 import { blockId, rank } from '../../src/units/identity.ts';
-import { bytesPerSecond, seconds, zeroBytes } from '../../src/units/quantity.ts';
+import { bytesPerSecond, zeroBytes } from '../../src/units/quantity.ts';
 import type { CollectiveCase } from '../worlds/collective-case.ts';
-import { divisorsOf, messageCount, plainCase, positions, programsOf, shardOf } from '../worlds/collective-case.ts';
+import {
+  algorithmsOn,
+  anyCaseOf,
+  casesOf,
+  divisorsOf,
+  messageCount,
+  plainCase,
+  positions,
+  programsOf,
+  RING_OPERATIONS,
+  shardOf,
+} from '../worlds/collective-case.ts';
+import { anyLink, anyLinks, FABRICS, NANOSECONDS } from '../worlds/fabrics.ts';
 import { timePrograms } from '../worlds/timed.ts';
-
-const NANOSECONDS = 1e9;
-const link = (latency: number, bandwidth: number): LinkRate => ({
-  latency: seconds(latency),
-  bandwidth: bytesPerSecond(bandwidth),
-});
-/** NVLink and InfiniBand; a network of long latency; a network faster than the links in the node. */
-const FABRICS: readonly Links[] = [
-  { scaleUp: link(1e-6, 200e9), nic: link(5e-6, 40e9) },
-  { scaleUp: link(2e-6, 100e9), nic: link(60e-6, 80e9) },
-  { scaleUp: link(10e-6, 165e9), nic: link(1e-6, 500e9) },
-];
-const anyLink = fc
-  .record({ latency: fc.nat(20_000), bandwidth: fc.integer({ min: 1, max: 500 }) })
-  .map(({ latency, bandwidth }) => link(latency / NANOSECONDS, bandwidth * 1e9));
-const anyLinks: fc.Arbitrary<Links> = fc.record({ scaleUp: anyLink, nic: anyLink });
 
 const blank = (elements: number): Tensor => ({
   shape: [elements],
@@ -46,39 +41,24 @@ const messageTime = (asked: CollectiveCase, links: Links): number =>
     { links, domain: asked.group.domain },
     programsOf(asked, (position) => {
       const whole = blank(asked.elements);
-      return { whole, shard: shardOf(asked, { position, whole, elsewhere: whole }) };
+      return { whole, shard: shardOf(asked, { position, whole, elsewhere: blank(asked.elements) }) };
     }),
   );
 const closedTime = (asked: CollectiveShape, links: Links): number => collectiveTime(asked, links) * NANOSECONDS;
-/** A message is rounded twice to a whole nanosecond, when it is pushed and when it arrives. */
-const rounding = (asked: CollectiveShape): number => messageCount(asked) + 0.001;
-
-/** The ring, and hierarchies with nodes of `domain` ranks. */
-const algorithmsOn = (domain: number): Algorithm[] => [
-  { kind: 'ring' },
-  ...[1, 2, 4].map((segments): Algorithm => ({ kind: 'hierarchical', domain, segments })),
-];
-/** Every operation by every algorithm on every even fabric of up to `sizeMax` ranks. */
-const casesOf = (sizeMax: number, elementsOf: (size: number) => number): CollectiveCase[] =>
-  positions(sizeMax + 1)
-    .slice(1)
-    .flatMap((size) =>
-      divisorsOf(size).flatMap((domain) =>
-        algorithmsOn(domain).flatMap((algorithm) =>
-          OPERATIONS.map((operation) => ({
-            ...plainCase(operation, algorithm, { size, elements: elementsOf(size) }),
-            group: { size, domain },
-          })),
-        ),
-      ),
-    );
-const anyCaseOf = (sizeMax: number): fc.Arbitrary<CollectiveCase> =>
-  fc.constantFrom(...casesOf(sizeMax, (size) => size));
+/**
+ * Nanoseconds that rounding may add up to: a message is rounded twice to a whole one, when it is pushed and when it
+ * arrives. The messages that wait for one another are no more than a rank sends, and those up and down a tree.
+ */
+const rounding = (asked: CollectiveShape): number => {
+  const { size } = asked.group;
+  const climbed = asked.algorithm.kind === 'tree' ? 2 * Math.ceil(Math.log2(size)) : 0;
+  return Math.max(...positions(size).map((position) => messageCount(asked, position))) + climbed + 0.001;
+};
 
 test('the closed form of every collective is the time of its message program', () => {
   for (const links of FABRICS)
     for (const perSegment of [400, 400_000])
-      for (const asked of casesOf(16, (size) => 4 * size * perSegment))
+      for (const asked of casesOf(16, (size) => 8 * size * perSegment))
         expect(Math.abs(messageTime(asked, links) - closedTime(asked, links)), JSON.stringify(asked)).toBeLessThan(
           rounding(asked),
         );
@@ -87,10 +67,31 @@ test('the closed form of every collective is the time of its message program', (
 test('it is so for links of any latency and bandwidth, the network slower or faster than the node', () => {
   fc.assert(
     fc.property(anyCaseOf(16), anyLinks, fc.nat(100_000), (drawn, links, perSegment) => {
-      const asked = { ...drawn, elements: 4 * drawn.group.size * perSegment };
+      const asked = { ...drawn, elements: 8 * drawn.group.size * perSegment };
       expect(Math.abs(messageTime(asked, links) - closedTime(asked, links))).toBeLessThan(rounding(asked));
     }),
     { numRuns: 300 },
+  );
+});
+
+/** Pieces that the whole is cut into. */
+const pieceCount = ({ operation, algorithm, group }: CollectiveCase): number => {
+  if (operation === 'shift') return 1;
+  if (algorithm.kind === 'hierarchical') return group.size * algorithm.segments;
+  return algorithm.kind === 'tree' ? algorithm.domain * 2 * algorithm.segments : group.size;
+};
+
+test('it is so for trees of any size', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 140 }), fc.integer({ min: 1, max: 9 }), anyLink, (size, segments, rate) => {
+      for (const perPiece of [100, 100_000]) {
+        const tree = { kind: 'tree', domain: 1, segments } as const;
+        const asked = plainCase('all-reduce', tree, { size, elements: 2 * segments * perPiece });
+        const links = { scaleUp: rate, nic: rate };
+        expect(Math.abs(messageTime(asked, links) - closedTime(asked, links))).toBeLessThan(rounding(asked));
+      }
+    }),
+    { numRuns: 40 },
   );
 });
 
@@ -98,7 +99,7 @@ test('where segments differ in length, the program takes no longer than the clos
   fc.assert(
     fc.property(anyCaseOf(12), anyLinks, fc.nat(1_000), (drawn, links, elements) => {
       const asked = { ...drawn, elements };
-      const pieces = drawn.group.size * (drawn.algorithm.kind === 'ring' ? 1 : drawn.algorithm.segments);
+      const pieces = pieceCount(drawn);
       const time = messageTime(asked, links);
       expect(time).toBeLessThan(closedTime(asked, links) + rounding(asked));
       const shortest = { ...asked, elements: elements - (elements % pieces) };
@@ -111,7 +112,7 @@ test('where segments differ in length, the program takes no longer than the clos
 test('a ring on links of one kind takes exactly as long as its longest segment needs, step by step', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 16 }), anyLink, fc.nat(2_000), (size, rate, elements) => {
-      for (const operation of OPERATIONS) {
+      for (const operation of RING_OPERATIONS) {
         const asked = plainCase(operation, { kind: 'ring' }, { size, elements });
         const steps = (operation === 'all-reduce' ? 2 : 1) * (size - 1);
         const closed = steps * (rate.latency + (4 * Math.ceil(elements / size)) / rate.bandwidth) * NANOSECONDS;
@@ -139,43 +140,88 @@ test('a ring across nodes keeps the network busy from start to end, or goes roun
   );
 });
 
-test('the chosen algorithm takes no longer than any other', () => {
+test('halving and doubling on links of one kind take a latency for each power of two', () => {
   fc.assert(
-    fc.property(anyCaseOf(64), anyLinks, fc.nat(10_000_000), (drawn, links, elements) => {
-      const { size, domain } = drawn.group;
-      const hierarchies = domain === 1 || domain === size ? [] : [1, 2, 4, 8];
-      const rivals: Algorithm[] = hierarchies.map((segments) => ({ kind: 'hierarchical', domain, segments }));
-      const timeBy = (algorithm: Algorithm): number => collectiveTime({ ...drawn, elements, algorithm }, links);
-      const chosen = chooseAlgorithm({ ...drawn, elements }, links);
-      expect(timeBy(chosen)).toBe(Math.min(timeBy({ kind: 'ring' }), ...rivals.map(timeBy)));
+    fc.property(fc.nat(4), anyLink, fc.nat(2_000), (power, rate, elements) => {
+      const size = 2 ** power;
+      for (const operation of RING_OPERATIONS) {
+        const asked = plainCase(operation, { kind: 'halving-doubling' }, { size, elements });
+        const push = (4 * Math.ceil(elements / size)) / rate.bandwidth;
+        const once = (power * rate.latency + (size - 1) * push) * NANOSECONDS;
+        const closed = operation === 'all-reduce' ? 2 * once : once;
+        expect(closedTime(asked, { scaleUp: rate, nic: rate })).toBeCloseTo(closed, 3);
+      }
     }),
   );
 });
 
-test('a group within one domain, or of one rank a domain, goes round in a ring', () => {
-  for (const links of FABRICS)
-    for (const elements of [0, 1_000, 1e9])
-      for (const domain of [1, 16])
-        for (const operation of OPERATIONS) {
-          const asked = { operation, group: { size: 16, domain }, elements, dtype: 'fp32' } as const;
-          expect(chooseAlgorithm(asked, links)).toEqual({ kind: 'ring' });
-        }
+test('an all-reduce by halving and doubling sends over the network what is left of a node, a reduce-scatter half of all', () => {
+  const { scaleUp, nic } = FABRICS[0]!;
+  const links = { scaleUp: { ...scaleUp, bandwidth: bytesPerSecond(1e30) }, nic };
+  const shape = { algorithm: { kind: 'halving-doubling' }, group: { size: 32, domain: 8 }, dtype: 'fp32' } as const;
+  const networkBytes = (operation: Operation): number => {
+    const timeOf = (elements: number): number => collectiveTime({ ...shape, operation, elements }, links);
+    return Math.round((timeOf(32_000_000) - timeOf(0)) * nic.bandwidth);
+  };
+  const whole = 4 * 32_000_000;
+  expect(networkBytes('all-reduce')).toBe(2 * (whole / 8) * (3 / 4));
+  expect(networkBytes('reduce-scatter')).toBe(whole * (3 / 4));
+  expect(networkBytes('all-gather')).toBe(whole * (3 / 4));
 });
 
-test('large messages go through the nodes in pieces, small ones in one', () => {
-  const asked = { operation: 'all-reduce', group: { size: 64, domain: 8 }, dtype: 'bf16' } as const;
-  const links = FABRICS[0]!;
-  const small = { kind: 'hierarchical', domain: 8, segments: 1 };
-  expect(chooseAlgorithm({ ...asked, elements: 1_000 }, links)).toEqual(small);
-  // Here the node's links are the busy ones: four pieces suffice to hide the network, eight only add latencies.
-  expect(chooseAlgorithm({ ...asked, elements: 1e9 }, links)).toEqual({ ...small, segments: 4 });
-  const slow = { ...links, nic: link(5e-6, 10e9) };
-  expect(chooseAlgorithm({ ...asked, elements: 1e9 }, slow)).toEqual({ ...small, segments: 8 });
+test('two trees climb and descend in twice their height, and with ever more pieces push the message twice', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 3, max: 100_000 }), anyLink, (size, rate) => {
+      const timeOf = (elements: number, segments: number): number =>
+        collectiveTime(plainCase('all-reduce', { kind: 'tree', domain: 1, segments }, { size, elements }), {
+          scaleUp: rate,
+          nic: rate,
+        });
+      expect(timeOf(0, 8)).toBeCloseTo(2 * Math.floor(Math.log2(size)) * rate.latency, 9);
+      const [pieces, piece] = [1e6, 4 / rate.bandwidth];
+      const pushed = timeOf(2 * pieces, pieces) - timeOf(0, pieces);
+      const climb = 4 * Math.log2(size) * piece + rate.latency;
+      expect(Math.abs(pushed - 2 * 2 * pieces * piece)).toBeLessThan(climb);
+    }),
+  );
+});
+
+test('a direct all-to-all takes its busier lane, and in two levels it is never faster', () => {
+  fc.assert(
+    fc.property(anyCaseOf(48), anyLinks, fc.nat(100_000), ({ group }, links, perSegment) => {
+      const { size, domain } = group;
+      const asked = { operation: 'all-to-all', group, elements: size * perSegment, dtype: 'fp32' } as const;
+      const direct = closedTime({ ...asked, algorithm: { kind: 'direct' } }, links);
+      const lane = (messages: number, { latency, bandwidth }: LinkRate): number =>
+        messages === 0 ? 0 : latency + (messages * 4 * perSegment) / bandwidth;
+      const busier = Math.max(lane(domain - 1, links.scaleUp), lane(size - domain, links.nic));
+      expect(direct).toBeCloseTo(busier * NANOSECONDS, 2);
+      const levels = closedTime({ ...asked, algorithm: { kind: 'hierarchical', domain, segments: 1 } }, links);
+      expect(levels).toBeGreaterThan(direct - 0.001);
+    }),
+  );
+});
+
+test('a shift takes as long as its slowest edge', () => {
+  fc.assert(
+    fc.property(anyCaseOf(48), anyLinks, fc.nat(100_000), ({ group }, links, elements) => {
+      const { size, domain } = group;
+      const edges = positions(size).map((from) => {
+        const to = (from + 1) % size;
+        if (from === to) return 0;
+        const isWithin = Math.floor(from / domain) === Math.floor(to / domain);
+        const { latency, bandwidth } = isWithin ? links.scaleUp : links.nic;
+        return latency + (4 * elements) / bandwidth;
+      });
+      const asked = { operation: 'shift', algorithm: { kind: 'direct' }, group, elements, dtype: 'fp32' } as const;
+      expect(collectiveTime(asked, links)).toBeCloseTo(Math.max(...edges), 12);
+    }),
+  );
 });
 
 test('a rank alone sends nothing, needs nothing and takes no time', () => {
   for (const operation of OPERATIONS)
-    for (const algorithm of [{ kind: 'ring' }, { kind: 'hierarchical', domain: 1, segments: 2 }] as const) {
+    for (const algorithm of algorithmsOn(operation, { size: 1, domain: 1 }, [2])) {
       const alone = plainCase(operation, algorithm, { size: 1, elements: 100 });
       expect([sentBytes(alone, 0), scratchBytes(alone), collectiveTime(alone, FABRICS[0]!)]).toEqual([0, 0, 0]);
     }
@@ -217,6 +263,13 @@ test('a hierarchy that is not that of the fabric has no closed form, and is refu
   const asked = plainCase('all-reduce', { kind: 'hierarchical', domain: 4, segments: 1 }, { size: 16, elements: 64 });
   expect(() => collectiveTime({ ...asked, group: { size: 16, domain: 8 } }, FABRICS[0]!)).toThrow(
     'a hierarchy of 4 ranks a node on a group of 8 a domain',
+  );
+});
+
+test('trees on a fabric that is not theirs have no closed form, and are refused by value', () => {
+  const asked = plainCase('all-reduce', { kind: 'tree', domain: 4, segments: 1 }, { size: 16, elements: 64 });
+  expect(() => collectiveTime({ ...asked, group: { size: 16, domain: 8 } }, FABRICS[0]!)).toThrow(
+    'trees over nodes of 4 ranks on a group of 16 with 8 a domain',
   );
 });
 

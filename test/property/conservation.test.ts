@@ -6,7 +6,8 @@ import { placeDevice } from '../../src/actors/device.ts';
 import { modelFlops } from '../../src/model/flops.ts';
 import { FORMATS } from '../../src/model/precision.ts';
 import { chunksOf, splitLayers, unitsOf } from '../../src/model/stages.ts';
-import { paddedVocabulary, parametersOf } from '../../src/model/unit.ts';
+import { paddedVocabulary } from '../../src/model/parameter.ts';
+import { parametersOf } from '../../src/model/unit.ts';
 import type { Job, Recompute } from '../../src/scenario/job.ts';
 import { microbatchesOf } from '../../src/scenario/job.ts';
 import { parameterCount } from '../../src/scenario/parameters.ts';
@@ -15,19 +16,24 @@ import { rank } from '../../src/units/identity.ts';
 import { positions } from '../worlds/collective-case.ts';
 import { countStep, CountingWorld, productsOf } from '../worlds/counting.ts';
 import { anyJob, anyJobOf, legalJobs, nameOf } from '../worlds/job-case.ts';
+import { tinyModel } from '../worlds/jobs.ts';
 
 const NONE: Recompute = { kind: 'none' };
 const add = (terms: readonly number[]): number => terms.reduce((sum, term) => sum + term, 0);
 
 /** The parameters of one data replica: what is split once a rank, what is copied once, padding and a tied head's copy never. */
-const replicaParameters = ({ model, layout: { tp, pp, vp } }: Job): number =>
+const replicaParameters = ({ model, layout: { tp, pp, vp, ep, etp } }: Job): number =>
   add(
-    positions(pp)
-      .flatMap((stage) => chunksOf(model.layers, { pp, vp, stage }))
+    chunksOf(model, splitLayers(model.layers, pp * vp))
       .flatMap((chunk) => unitsOf(chunk))
-      .flatMap((kind) => parametersOf(kind, model, { tp, isSplit: pp > 1 }))
-      .filter(({ isCopy }) => !isCopy)
-      .map(({ elements, padding, isSharded }) => (isSharded ? tp * (elements - padding) : elements)),
+      .flatMap((unit) => {
+        const { shared, experts } = parametersOf(unit, model, { tp, ep, etp, isSplit: pp > 1 });
+        const whole = (parameters: typeof shared, ranks: number): readonly number[] =>
+          parameters
+            .filter(({ isCopy }) => !isCopy)
+            .map(({ elements, padding, isSharded }) => (isSharded ? ranks * (elements - padding) : elements));
+        return [...whole(shared, tp), ...whole(experts, etp).map((elements) => ep * elements)];
+      }),
   );
 
 test('the parameters of all ranks of a replica are those of the model, whatever the model and the layout', () => {
@@ -41,18 +47,16 @@ test('the parameters of all ranks of a replica are those of the model, whatever 
 
 test('every layer is on one chunk, no chunk has two more than another, and the ends alone have the ends', () => {
   for (let layers = 1; layers <= 40; layers++)
-    for (let pp = 1; pp <= 8; pp++)
-      for (let vp = 1; vp <= 3; vp++) {
-        const chunks = positions(pp).flatMap((stage) => chunksOf(layers, { pp, vp, stage }));
-        const inOrder = chunks.toSorted((a, b) => a.position - b.position);
-        expect(inOrder.map(({ position }) => position)).toEqual(positions(pp * vp));
-        expect(inOrder.map((chunk) => chunk.layers)).toEqual(splitLayers(layers, pp * vp));
-        expect(add(inOrder.map((chunk) => chunk.layers))).toBe(layers);
-        const counts = inOrder.map((chunk) => chunk.layers);
-        expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
-        expect(inOrder.flatMap(({ hasEmbedding }, index) => (hasEmbedding ? [index] : []))).toEqual([0]);
-        expect(inOrder.flatMap(({ hasHead }, index) => (hasHead ? [index] : []))).toEqual([pp * vp - 1]);
-      }
+    for (let count = 1; count <= 24; count++) {
+      const split = splitLayers(layers, count);
+      const inOrder = chunksOf({ ...tinyModel, layers }, split);
+      expect(inOrder.map(({ position }) => position)).toEqual(positions(count));
+      expect(inOrder.map((chunk) => chunk.layers.length)).toEqual(split);
+      expect(add(split)).toBe(layers);
+      expect(Math.max(...split) - Math.min(...split)).toBeLessThanOrEqual(1);
+      expect(inOrder.flatMap(({ hasEmbedding }, index) => (hasEmbedding ? [index] : []))).toEqual([0]);
+      expect(inOrder.flatMap(({ hasHead }, index) => (hasHead ? [index] : []))).toEqual([count - 1]);
+    }
 });
 
 /** Bytes that each rank holds once it is placed, by purpose. */
@@ -90,7 +94,7 @@ test('the shards of ZeRO add up to the whole, with less than one element a unit 
 });
 
 /** Products of the serial model for the whole batch; the vocabulary is padded as the layout asks. */
-const serial = ({ model, workload, layout }: Job): { matrix: number; core: number; causal: number; layer: number } => {
+const serial = ({ model, workload, layout }: Job) => {
   const { sequence, globalBatch } = workload;
   const padding = paddedVocabulary(model.vocabulary, layout.tp) - model.vocabulary;
   const heads = model.layers * model.heads * model.headDim;
@@ -103,10 +107,9 @@ const serial = ({ model, workload, layout }: Job): { matrix: number; core: numbe
     causal:
       globalBatch * (modelFlops(model, sequence, 'causal') + 6 * sequence * model.hidden * padding - padded + core),
     layer: globalBatch * ((padded - core - head) / model.layers),
+    mlp: globalBatch * 6 * sequence * model.layers * model.hidden * model.ffn * (model.gated ? 3 : 2),
   };
 };
-
-const isBatched = ({ model, layout }: Job): boolean => (model.heads * layout.microbatch) / layout.tp > 1;
 
 const expectConserved = (job: Job): void => {
   const { matrix, core, causal } = serial(job);
@@ -115,10 +118,7 @@ const expectConserved = (job: Job): void => {
   const wanted =
     job.software.attention === 'flash'
       ? { matrix, batched: 0, ...flash }
-      : // One head of one sequence is a product alone, and no batch.
-        isBatched(job)
-        ? { matrix, batched: core, flashForward: 0, flashBackward: 0 }
-        : { matrix: matrix + core, batched: 0, flashForward: 0, flashBackward: 0 };
+      : { matrix, batched: core, flashForward: 0, flashBackward: 0 };
   expect({ job: nameOf(job), ...counted }).toEqual({ job: nameOf(job), ...wanted });
 };
 
@@ -136,13 +136,15 @@ test('every model on every layout multiplies what the serial model does', () => 
 /** Forward products of what the kind of recomputation runs a second time. */
 const repeated = (job: Job): number => {
   const { model, layout, recompute, software } = job;
-  const { layer, core, causal } = serial(job);
+  const { layer, core, causal, mlp } = serial(job);
   const coreForward = software.attention === 'flash' ? causal / 3 : core / 3;
   switch (recompute.kind) {
     case 'none':
       return 0;
     case 'selective':
-      return recompute.modules.includes('core_attn') ? coreForward : 0;
+      return (
+        (recompute.modules.includes('core_attn') ? coreForward : 0) + (recompute.modules.includes('mlp') ? mlp / 3 : 0)
+      );
     case 'full': {
       const most = recompute.layers === 'all' ? model.layers : recompute.layers;
       const layers = add(splitLayers(model.layers, layout.pp * layout.vp).map((count) => Math.min(count, most)));

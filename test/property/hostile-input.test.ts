@@ -136,7 +136,7 @@ const said = (changes: object): string => {
 
 test('a known architecture with parts that are not is refused, and another architecture is not called a misspelling', () => {
   expect(said({ num_local_experts: 8 })).toMatch(/^llama is not all of it; missing is mixture of experts/u);
-  for (const other of ['mixtral', 'qwen3', 'gpt_neo', 'llava']) {
+  for (const other of ['mixtrel', 'qwen4', 'gpt_neo', 'llava']) {
     const text = JSON.stringify({ ...LLAMA, model_type: other });
     const reading = modelFromHuggingFace({ file: 'config.json', text });
     expect(reading).toMatchObject({ kind: 'complaints', complaints: [{ suggestion: null }] });

@@ -127,25 +127,26 @@ test('what a config leaves out is what its architecture means by that', () => {
   expect(qwen.bias).toEqual({ qkv: true, attentionOut: false, mlp: false, head: false });
 });
 
-test('a sliding window that is not modelled is noted, and only where the model has one', () => {
-  const notes = (config: Config): number => modelOf(config).notes?.length ?? 0;
-  const mistral = PUBLISHED['Mistral-7B-v0.1']?.[0] ?? {};
-  const qwen = PUBLISHED['Qwen2-7B']?.[0] ?? {};
-  expect([notes(mistral), notes({ ...mistral, sliding_window: null })]).toEqual([1, 0]);
-  expect([notes(qwen), notes({ ...qwen, sliding_window: 4096 })]).toEqual([0, 0]);
-  expect(notes({ ...qwen, sliding_window: 4096, use_sliding_window: true })).toBe(1);
+test('an unknown architecture is refused by name, with those that are known and what is missing', () => {
+  const known =
+    'llama, mistral, mixtral, qwen2, qwen2_moe, qwen3, qwen3_moe, deepseek_v2, deepseek_v3, kimi_k2, gpt_oss, gemma, ' +
+    'gemma2, gemma3_text, phi3, phimoe, hunyuan, hunyuan_v1_dense, hunyuan_v1_moe, nemotron, olmo2, gpt2, gpt_neox, ' +
+    'gemma3, mistral3, llava';
+  expect(said({ model_type: 'dbrx', num_local_experts: 8 })).toEqual([
+    `config.json:2:16 model_type: dbrx is not an architecture known here (${known}); missing is a description of how its layers are built, with mixture of experts (num_local_experts)`,
+  ]);
+  expect(said({ model_type: 'Mixtral' })[0]).toMatch(/\(did you mean mixtral\?\)$/u);
+  expect(said({ architectures: ['T5ForConditionalGeneration'], d_kv: 64 })[0]).toMatch(
+    /^config\.json:3:3 architectures\.0: T5.*missing is a description .*, with an encoder beside the decoder \(d_kv\)/u,
+  );
+  expect(said({})).toEqual([`config.json:1:1 names no architecture: model_type is missing; known are ${known}`]);
 });
 
-test('an unknown architecture is refused by name, with those that are known and what is missing', () => {
-  expect(said({ model_type: 'mixtral', num_local_experts: 8 })).toEqual([
-    'config.json:2:16 model_type: mixtral is not an architecture known here (llama, mistral, qwen2, gpt2, gpt_neox); missing is mixture of experts (num_local_experts)',
-  ]);
-  expect(said({ architectures: ['T5ForConditionalGeneration'], d_kv: 64 })[0]).toMatch(
-    /^config\.json:3:3 architectures\.0: T5.*missing is an encoder beside the decoder \(d_kv\)/u,
-  );
-  expect(said({})).toEqual([
-    'config.json:1:1 names no architecture: model_type is missing; known are llama, mistral, qwen2, gpt2, gpt_neox',
-  ]);
+test('what is no text names no architecture', () => {
+  for (const value of [{ toString: 0 }, [], 5, true])
+    expect(said({ model_type: value })[0]).toMatch(
+      /^config\.json:2:\d+ model_type: .* is not an architecture known here/u,
+    );
 });
 
 test('every setting that is missing or impossible is complained of at once', () => {

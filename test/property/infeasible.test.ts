@@ -18,6 +18,7 @@ import type { Scenario } from '../../src/scenario/scenario.ts';
 import { bound } from '../../src/sim/bound.ts';
 import { folded } from '../../src/sim/folded.ts';
 import type { ProfileCache } from '../../src/sim/profile.ts';
+import { profileCache } from '../../src/sim/profile.ts';
 import { formatBytes } from '../../src/units/format.ts';
 import { bytes } from '../../src/units/quantity.ts';
 import { anyQuestion, memoryOf, tinyScenario } from '../worlds/questions.ts';
@@ -54,7 +55,7 @@ const bindingOnly = async (scenario: Scenario): Promise<Infeasible> => {
 
 /** What each legal layout needs at its worst stage. */
 const needsOf = (scenario: Scenario): readonly number[] => {
-  const cache: ProfileCache = new Map();
+  const cache: ProfileCache = profileCache();
   return [...enumerate(scenario)]
     .map((point) => jobAt(scenario, point))
     .filter((job) => ruleAgainst(job) === null)

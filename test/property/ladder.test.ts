@@ -10,6 +10,7 @@ import { folded } from '../../src/sim/folded.ts';
 import type { MessageRun } from '../../src/sim/message.ts';
 import { message } from '../../src/sim/message.ts';
 import { sketch } from '../../src/sim/sketch.ts';
+import { profileCache } from '../../src/sim/profile.ts';
 import { memoryPeak } from '../../src/sim/stage-report.ts';
 import { positions } from '../worlds/collective-case.ts';
 import type { JobParts } from '../worlds/job-case.ts';
@@ -78,7 +79,7 @@ const memoryOf = ({ stages }: Evaluation): unknown =>
 test('a sketch is never longer, and never needs more memory, than the bound', () => {
   fc.assert(
     fc.property(largeJob, (job) => {
-      const [rough, least] = [sketch(job, new Map()), bound(job)];
+      const [rough, least] = [sketch(job, profileCache()), bound(job)];
       expect(nanoseconds(rough.step)).toBeLessThanOrEqual(nanoseconds(least.step));
       expect(rough.memory).toBeLessThanOrEqual(Math.max(...least.stages.map(({ memory }) => memory.total)));
     }),
@@ -94,11 +95,11 @@ test('what one job left in the cache of profiles changes nothing for another', (
       const { layout, recompute, precision } = second;
       const workload = { ...first.workload, globalBatch: second.workload.globalBatch };
       const other: Job = { ...first, layout, recompute, precision, workload };
-      const cache = new Map();
+      const cache = profileCache();
       sketch(first, cache);
       bound(first, cache);
       folded(first, cache);
-      expect(sketch(other, cache)).toEqual(sketch(other, new Map()));
+      expect(sketch(other, cache)).toEqual(sketch(other, profileCache()));
       expect(folded(other, cache)).toEqual(folded(other));
       expect(bound(other, cache)).toEqual(bound(other));
     }),
@@ -121,13 +122,13 @@ const times = ({ step, stages }: Evaluation): unknown => ({
   })),
 });
 
-/** Messages that ranks wait for one behind another at most: each rounds its time to a whole nanosecond. */
+/** Messages that ranks wait for one behind another at most, in trees from rank to rank: each rounds to a nanosecond. */
 const longestChain = ({ trace }: MessageRun, { layout, devices }: Job): number => {
   const received = positions(devices).map(() => 0);
   for (const entry of trace) if (entry.kind === 'receipt' && entry.to < devices) received[entry.to]! += 1;
   const ranks = layout.tp * layout.dp;
   return positions(layout.pp).reduce(
-    (total, stage) => total + Math.max(...received.slice(stage * ranks, (stage + 1) * ranks)),
+    (total, stage) => total + received.slice(stage * ranks, (stage + 1) * ranks).reduce((sum, count) => sum + count, 0),
     1,
   );
 };
@@ -201,16 +202,16 @@ test('all ranks of a stage hold the same, send as much to the byte a message, an
     fc.property(anyJob.filter(fitsDomains), (job) => {
       const { reports, evaluation } = message(job);
       const ranks = job.layout.tp * job.layout.dp;
-      const work = reports.reduce((total, { meter }) => total + meter.flops, 0);
+      const work = reports.reduce((total, { work }) => total + work.flops, 0);
       expect(Math.abs(evaluation.hardwareFlops - work)).toBeLessThanOrEqual(job.devices);
       for (const [index, report] of reports.entries()) {
         const first = reports[index - (index % ranks)]!;
         expect(memoryPeak(job.software, report)).toEqual(memoryPeak(job.software, first));
         // Data ranks exchange unequal parts of a tied table's gradient, by an element at most.
-        expect(Math.abs(report.meter.flops - first.meter.flops)).toBeLessThanOrEqual(1);
+        expect(Math.abs(report.work.flops - first.work.flops)).toBeLessThanOrEqual(1);
         for (const axis of AXES) {
-          const apart = Math.abs(report.meter.sentOn(axis) - first.meter.sentOn(axis));
-          expect(apart).toBeLessThanOrEqual(1e-2 * first.meter.sentOn(axis));
+          const apart = Math.abs(report.work.sentOn(axis) - first.work.sentOn(axis));
+          expect(apart).toBeLessThanOrEqual(1e-2 * first.work.sentOn(axis));
         }
         expect(Math.abs(report.at - first.at)).toBeLessThanOrEqual(longestChain(message(job), job));
       }

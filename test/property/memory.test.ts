@@ -1,24 +1,16 @@
 /** Laws of memory: the peak is made of its parts, nothing leaks, and layers keep what Korthikanti et al. 2022 count. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { deviceContext } from '../../src/actors/device-context.ts';
-import { tensor } from '../../src/effects/ask.ts';
-import type { Program } from '../../src/effects/effect.ts';
-import type { Tensor } from '../../src/effects/tensor.ts';
 import type { Purpose } from '../../src/memory/purpose.ts';
 import { PURPOSES } from '../../src/memory/purpose.ts';
-import type { LayerContext } from '../../src/model/context.ts';
-import { layerForward } from '../../src/model/layer.ts';
-import type { LayerRecompute } from '../../src/model/layer.ts';
-import { elementsOfAll } from '../../src/model/unit.ts';
 import type { Job, Layout, Precision, ZeroStage } from '../../src/scenario/job.ts';
 import { folded } from '../../src/sim/folded.ts';
 import { message } from '../../src/sim/message.ts';
-import { rank } from '../../src/units/identity.ts';
 import { positions } from '../worlds/collective-case.ts';
-import { countStep, CountingWorld } from '../worlds/counting.ts';
+import { countStep } from '../worlds/counting.ts';
 import { anyJob, anyJobOf, legalJobs, nameOf } from '../worlds/job-case.ts';
-import { figure, tinyJob } from '../worlds/jobs.ts';
+import { figure, tinyJob, tinySoftware } from '../worlds/jobs.ts';
+import { keptBytes } from '../worlds/one-layer.ts';
 
 const add = (terms: readonly number[]): number => terms.reduce((sum, term) => sum + term, 0);
 const record = (amounts: readonly number[]): Record<string, number> =>
@@ -86,30 +78,13 @@ test('on ranks that share nothing with others the peak is that of the program re
   );
 });
 
-/** Bytes that one layer keeps from its forward to its backward pass on a rank, its input included and its output not. */
-const keptByLayer = (job: Job, recompute: LayerRecompute): number => {
-  const world = new CountingWorld();
-  const context = deviceContext(job, rank(0)).layer;
-  world.run(new Map([[rank(0), layerOnce(context, recompute)]]));
-  const { held } = world.tallyOf(rank(0));
-  expect(held.workspace).toBe(0);
-  return held.activations - 2 * context.rows * job.model.hidden;
-};
-
-function* layerOnce(context: LayerContext, recompute: LayerRecompute): Program<void> {
-  const shape = [context.rows, context.job.model.hidden];
-  const values: Tensor = yield* tensor([elementsOfAll(context.parameters.layer)], 'fp16', 'weights');
-  const input = yield* tensor(shape, 'fp16', 'activations');
-  yield* layerForward(context, { values, input, recompute });
-}
-
 const gpt = (layout: Partial<Layout>, { sequence, heads }: { sequence: number; heads: number }): Job =>
   tinyJob({
     layout,
     model: { heads, kvHeads: heads, headDim: 256 / heads, dropout: true },
     workload: { sequence },
     precision: 'fp16',
-    software: { attention: 'unfused', overlap: true, frameworkMemory: figure(1e9), allocatorOverhead: figure(0) },
+    software: { ...tinySoftware, attention: 'unfused', allocatorOverhead: figure(0) },
   });
 
 /**
@@ -127,25 +102,27 @@ describe('a layer of a GPT keeps what Korthikanti et al. 2022 count', () => {
             const sbh = sequence * microbatch * h;
             const scores = (5 * heads * sequence) / h;
             const shared = sequenceParallel ? 10 / tp : 10;
-            expect(keptByLayer(job, new Set())).toBe(sbh * (shared + 24 / tp + scores / tp));
-            expect(keptByLayer(job, new Set(['core_attn']))).toBe(sbh * (shared + 24 / tp));
-            expect(keptByLayer(job, 'all')).toBe(sequenceParallel ? (2 * sbh) / tp : 2 * sbh);
+            expect(keptBytes(job, new Set())).toBe(sbh * (shared + 24 / tp + scores / tp));
+            expect(keptBytes(job, new Set(['core_attn']))).toBe(sbh * (shared + 24 / tp));
+            expect(keptBytes(job, 'all')).toBe(sequenceParallel ? (2 * sbh) / tp : 2 * sbh);
             // Both norms' outputs, and the activation's: what each module of selective recomputation gives back.
             const norms = sequenceParallel ? 4 / tp : 4;
-            expect(keptByLayer(job, new Set(['core_attn', 'layernorm']))).toBe(sbh * (shared - norms + 24 / tp));
-            expect(keptByLayer(job, new Set(['core_attn', 'mlp_act']))).toBe(sbh * (shared + 16 / tp));
+            expect(keptBytes(job, new Set(['core_attn', 'layernorm']))).toBe(sbh * (shared - norms + 24 / tp));
+            expect(keptBytes(job, new Set(['core_attn', 'mlp_act']))).toBe(sbh * (shared + 16 / tp));
           }
   });
 
   test('flash attention keeps a number a token and head instead of the scores (Dao et al. 2022)', () => {
     const job = gpt({ tp: 2 }, { sequence: 128, heads: 8 });
     const flash = { ...job, software: { ...job.software, attention: 'flash' as const } };
-    expect(keptByLayer(flash, new Set())).toBe(128 * 256 * (10 + 24 / 2) + (4 * 128 * 8) / 2);
+    expect(keptBytes(flash, new Set())).toBe(128 * 256 * (10 + 24 / 2) + (4 * 128 * 8) / 2);
   });
 });
 
 /** The published counts of forward passes whose backward is still to come, at their peak on stage s of p. */
-const IN_FLIGHT: Readonly<Record<Layout['schedule'], (seat: Record<'s' | 'p' | 'm' | 'v', number>) => number>> = {
+const IN_FLIGHT: Readonly<
+  Record<'gpipe' | '1f1b' | 'interleaved', (seat: Record<'s' | 'p' | 'm' | 'v', number>) => number>
+> = {
   gpipe: ({ m }) => m,
   '1f1b': ({ s, p, m }) => Math.min(m, p - s),
   interleaved: ({ s, p, m, v }) => Math.min(m * v, 2 * (p - s - 1) + (v - 1) * p + 1),
@@ -159,7 +136,7 @@ test('at its peak a stage keeps the activations of as many passes as the schedul
         const v = schedule === 'interleaved' ? 2 : 1;
         const base = gpt({ pp: p, vp: v, schedule }, { sequence: 128, heads: 8 });
         const job = { ...base, model: { ...base.model, layers: layers * p * v } };
-        const each = keptByLayer(job, new Set());
+        const each = keptBytes(job, new Set());
         for (const { stage: s, memory } of folded({ ...job, workload: { ...job.workload, globalBatch: m } }).stages) {
           // The stages in the middle keep nothing but layers. The peak is within a pass: up to a layer more or less.
           if (s === 0 || s === p - 1) continue;

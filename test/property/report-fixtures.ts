@@ -5,7 +5,8 @@ import { PURPOSES } from '../../src/memory/purpose.ts';
 import type { Candidate, Infeasible, Neighbour, Plan, Verdict } from '../../src/plan/plan.ts';
 import { keyed } from '../../src/report/json.ts';
 import type { Job } from '../../src/scenario/job.ts';
-import { PRECISIONS } from '../../src/scenario/job.ts';
+import { NO_OFFLOAD, PLAIN_LAYOUT, PRECISIONS } from '../../src/scenario/job.ts';
+import { FREE } from '../../src/plan/edits.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 import type { StageReport } from '../../src/sim/evaluation.ts';
 import { TERMS } from '../../src/sim/evaluation.ts';
@@ -40,6 +41,7 @@ const jobs: Arbitrary<Job> = fc
     devices: tp * pp * dp,
     workload: { kind: 'pretrain', sequence: 2048, globalBatch: 1536, tokens: hasTokens ? 300e9 : null },
     layout: {
+      ...PLAIN_LAYOUT,
       tp,
       pp,
       vp: isInterleaved ? 4 : 1,
@@ -51,6 +53,7 @@ const jobs: Arbitrary<Job> = fc
     },
     precision,
     recompute,
+    offload: NO_OFFLOAD,
     software,
     seed: 1,
   }));
@@ -168,16 +171,8 @@ const scenarioOf = (job: Job): Scenario => ({
   cluster,
   devices: [job.devices],
   workload: job.workload,
-  layout: {
-    tp: null,
-    pp: null,
-    vp: null,
-    dp: null,
-    microbatch: null,
-    schedule: null,
-    zero: null,
-    sequenceParallel: null,
-  },
+  layout: FREE,
+  offload: [NO_OFFLOAD],
   precision: ['bf16'],
   recompute: null,
   software,

@@ -62,7 +62,7 @@ describe('the JSON of every command', () => {
         expect(json.winner.step_s).toBe(evaluation.step);
         expect(json.winner.memory.headroom_bytes).toBe(outlook.memory.headroom);
         expect(json.winner.utilisation.hfu).toBe(outlook.utilisation.hfu);
-        expect(json.winner.run?.dollars_high).toBe(outlook.run?.dollars.high);
+        expect(json.winner.run?.dollars_high).toBe(outlook.run?.dollars?.high);
         expect(json.winner.stages.map((stage) => stage.terms_s)).toEqual(evaluation.stages.map((stage) => stage.terms));
         expect(json.front.map((one) => one.layout.tp)).toEqual(plan.front.map(({ job }) => job.layout.tp));
       }),

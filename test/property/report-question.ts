@@ -3,6 +3,7 @@ import type { Cluster, Figure, Provenance } from '../../src/scenario/cluster.ts'
 import type { Ratio } from '../../src/units/quantity.ts';
 import type { Job } from '../../src/scenario/job.ts';
 import type { Model } from '../../src/scenario/model.ts';
+import { PLAIN } from '../../src/scenario/model.ts';
 import { bytes, bytesPerSecond, dollarsPerHour, flopsPerSecond, seconds, watts } from '../../src/units/quantity.ts';
 
 const figure = <Q extends number>(value: Q, from: Provenance = 'datasheet'): Figure<Q> => ({
@@ -40,20 +41,25 @@ export const cluster: Cluster = {
   hostMemory: figure(bytes(2 ** 40)),
   hostMemoryBandwidth: figure(bytesPerSecond(2e11)),
   ssd: { capacity: figure(bytes(2 ** 43)), bandwidth: figure(bytesPerSecond(6e9)) },
-  price: {
-    low: dollarsPerHour(1.2),
-    high: dollarsPerHour(4),
-    date: '2026-08',
-    region: 'us-east',
-    from: 'datasheet',
-    source: 'price lists',
-  },
+  price: [
+    {
+      kind: 'listed',
+      share: ratio(1),
+      hourly: { low: dollarsPerHour(1.2), high: dollarsPerHour(4) },
+      date: '2026-08',
+      region: 'us-east',
+      from: 'datasheet',
+      source: 'price lists',
+    },
+  ],
   hostPower: figure(watts(400), 'assumed'),
   pue: figure(ratio(1.2), 'assumed'),
+  collectives: ['hierarchical', 'tree'],
   bestMfu: figure(ratio(0.563), 'measured'),
 };
 
 export const model: Model = {
+  ...PLAIN,
   name: 'gpt3-175b',
   layers: 96,
   hidden: 12288,
@@ -78,6 +84,8 @@ export const model: Model = {
 export const software: Job['software'] = {
   attention: 'flash',
   overlap: true,
+  expertImbalance: figure(ratio(1), 'assumed'),
+  expertCapacity: null,
   frameworkMemory: figure(bytes(3 * 2 ** 30), 'assumed'),
   allocatorOverhead: figure(ratio(0.03), 'assumed'),
 };

@@ -134,6 +134,13 @@ describe('a rule', () => {
 });
 
 const anyLayout: fc.Arbitrary<Layout> = fc.record({
+  cp: fc.constant(1),
+  contextKind: fc.constant('ring' as const),
+  ep: fc.constant(1),
+  etp: fc.constant(1),
+  firstLayers: fc.constant(null),
+  lastLayers: fc.constant(null),
+  replicas: fc.constant(1),
   tp: fc.constantFrom(1, 2, 3, 4, 8),
   pp: fc.constantFrom(1, 2, 3, 4, 5, 8),
   vp: fc.constantFrom(1, 1, 2, 3),

@@ -161,7 +161,16 @@ test('an override changes what it names and nothing else', () => {
     ...base,
     name: 'dgx-a100-80g with its own nic, price, accelerator, devicesPerNode',
     nic: { ...base?.nic, bandwidth: { value: 50e9, ...given } },
-    price: { low: 2, high: 2, date: 'not given', region: 'not given', ...given },
+    price: [
+      {
+        kind: 'listed',
+        share: 1,
+        hourly: { low: 2, high: 2 },
+        date: 'not given',
+        region: 'not given',
+        ...given,
+      },
+    ],
     accelerator: { ...base?.accelerator, memory: { value: 96 * 2 ** 30, ...given } },
     devicesPerNode: 4,
   });

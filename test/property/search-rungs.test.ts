@@ -6,6 +6,7 @@ import type { Evaluation } from '../../src/sim/evaluation.ts';
 import { bound } from '../../src/sim/bound.ts';
 import { folded } from '../../src/sim/folded.ts';
 import { sketch } from '../../src/sim/sketch.ts';
+import { profileCache } from '../../src/sim/profile.ts';
 import { anyJobOf } from '../worlds/job-case.ts';
 
 const nanoseconds = (time: number): number => Math.round(time * 1e9);
@@ -19,7 +20,7 @@ const anyJob = fc
 test('a sketch says no more than the bound, and the bound no more than the simulation, of time and of memory', () => {
   fc.assert(
     fc.property(anyJob, (job) => {
-      const [rough, near, whole] = [sketch(job, new Map()), bound(job), folded(job)];
+      const [rough, near, whole] = [sketch(job, profileCache()), bound(job), folded(job)];
       expect(nanoseconds(rough.step)).toBeLessThanOrEqual(nanoseconds(near.step));
       expect(nanoseconds(near.step)).toBeLessThanOrEqual(nanoseconds(whole.step));
       expect(rough.memory).toBeLessThanOrEqual(Math.max(...peaksOf(near)));
@@ -35,7 +36,7 @@ test('what a look says does not depend on what was looked at before', () => {
       anyJob,
       fc.array(fc.tuple(fc.constantFrom(1, 2), fc.constantFrom(...ZERO_STAGES)), { minLength: 1, maxLength: 4 }),
       (job, others) => {
-        const cache = new Map();
+        const cache = profileCache();
         // Jobs of one search: the same model, cluster, workload and software.
         for (const [microbatch, zero] of others)
           folded(
@@ -57,7 +58,7 @@ test('what a look says does not depend on what was looked at before', () => {
             },
             cache,
           );
-        expect(sketch(job, cache)).toEqual(sketch(job, new Map()));
+        expect(sketch(job, cache)).toEqual(sketch(job, profileCache()));
         expect(bound(job, cache)).toEqual(bound(job));
         expect(folded(job, cache)).toEqual(folded(job));
       },

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { enumerate, jobAt } from '../../src/plan/enumerate.ts';
 import { ruleAgainst } from '../../src/plan/rules.ts';
 import type { Layout } from '../../src/scenario/job.ts';
-import { SCHEDULES, ZERO_STAGES } from '../../src/scenario/job.ts';
+import { NO_OFFLOAD, PLAIN_LAYOUT, SCHEDULES, ZERO_STAGES } from '../../src/scenario/job.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 import { tinyCluster, tinyModel } from '../worlds/jobs.ts';
 import { FREE, tinyScenario } from '../worlds/questions.ts';
@@ -20,13 +20,14 @@ function* everyLayout({ workload, model }: Scenario, devices: number): Generator
           for (const microbatch of upTo(workload.globalBatch))
             for (const zero of ZERO_STAGES)
               for (const sequenceParallel of [false, true])
-                yield { tp, pp, dp: devices / tp / pp, vp, schedule, microbatch, zero, sequenceParallel };
+                yield { ...PLAIN_LAYOUT, tp, pp, dp: devices / tp / pp, vp, schedule, microbatch, zero, sequenceParallel };
 }
 
 const legalOf = (scenario: Scenario, layouts: Iterable<Layout>): readonly string[] =>
   [...layouts]
     .filter((layout) => {
-      const point = { devices: scenario.devices[0]!, precision: 'bf16', recompute: { kind: 'none' }, layout } as const;
+      const fixed = { precision: 'bf16', recompute: { kind: 'none' }, offload: NO_OFFLOAD } as const;
+      const point = { devices: scenario.devices[0]!, ...fixed, layout };
       return ruleAgainst(jobAt(scenario, point)) === null;
     })
     .map(({ tp, pp, dp, vp, schedule, microbatch, zero, sequenceParallel }) =>

@@ -12,6 +12,7 @@ import { search } from '../../src/plan/search.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 import { folded } from '../../src/sim/folded.ts';
 import type { ProfileCache } from '../../src/sim/profile.ts';
+import { profileCache } from '../../src/sim/profile.ts';
 import { figure, tinyCluster, tinyModel } from '../worlds/jobs.ts';
 import { anyQuestion, FREE, memoryOf, shuffledPool, tinyScenario } from '../worlds/questions.ts';
 
@@ -24,7 +25,7 @@ const alone: SearchOptions = {
 
 /** Every legal layout, simulated: the search without a shortcut. */
 const simulateAll = (scenario: Scenario): readonly Candidate[] => {
-  const cache: ProfileCache = new Map();
+  const cache: ProfileCache = profileCache();
   return [...enumerate(scenario)]
     .map((point) => jobAt(scenario, point))
     .filter((job) => ruleAgainst(job) === null)

@@ -11,7 +11,7 @@ import type { Library } from '../../src/scenario/library.ts';
 import type { Evaluation, Term } from '../../src/sim/evaluation.ts';
 import { TERMS } from '../../src/sim/evaluation.ts';
 import type { Bytes, Seconds } from '../../src/units/quantity.ts';
-import { bytes, dollarsPerHour, flops, seconds, zeroBytes, zeroSeconds } from '../../src/units/quantity.ts';
+import { bytes, dollarsPerHour, flops, ratio, seconds, zeroBytes, zeroSeconds } from '../../src/units/quantity.ts';
 import type { Convention } from '../../src/validate/convention.ts';
 import { stepFlops } from '../../src/validate/convention.ts';
 import type { Predictor } from '../../src/validate/grade.ts';
@@ -71,16 +71,20 @@ export const clusterWith = (memory: number): Cluster => ({
   hostMemory: figure(1e12),
   hostMemoryBandwidth: figure(1e11),
   ssd: { capacity: figure(1e13), bandwidth: figure(1e10) },
-  price: {
-    low: dollarsPerHour(1),
-    high: dollarsPerHour(2),
-    date: '2026-01',
-    region: 'nowhere',
-    from: 'assumed',
-    source: 'a test',
-  },
+  price: [
+    {
+      kind: 'listed',
+      share: ratio(1),
+      hourly: { low: dollarsPerHour(1), high: dollarsPerHour(2) },
+      date: '2026-01',
+      region: 'nowhere',
+      from: 'assumed',
+      source: 'a test',
+    },
+  ],
   hostPower: figure(100),
   pue: figure(1.2),
+  collectives: ['hierarchical', 'tree'],
   bestMfu: null,
 });
 

@@ -1,6 +1,8 @@
 /** Collectives to try: every algorithm that a group allows, the tensors its members bring, and what they must end with. */
 import fc from 'fast-check';
 import type { CollectiveShape } from '../../src/collectives/collective.ts';
+import { relativesIn } from '../../src/collectives/double-tree.ts';
+import type { GroupShape } from '../../src/collectives/group-shape.ts';
 import { collective } from '../../src/effects/ask.ts';
 import type { Algorithm, Operation, Program } from '../../src/effects/effect.ts';
 import { OPERATIONS } from '../../src/effects/effect.ts';
@@ -17,17 +19,34 @@ export interface CollectiveCase extends CollectiveShape {
   readonly inPlace: boolean;
 }
 
+/** Those that a ring does. */
+export const RING_OPERATIONS = ['all-reduce', 'all-gather', 'reduce-scatter'] as const;
+
 export const positions = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 export const divisorsOf = (count: number): number[] =>
   positions(count + 1).filter((divisor) => divisor > 0 && count % divisor === 0);
 
-/** The ring, and every way to make nodes of the group, with messages whole and in a few pieces. */
-export const algorithmsOf = (size: number): Algorithm[] => [
-  { kind: 'ring' },
-  ...divisorsOf(size).flatMap((domain) =>
-    [1, 2, 3].map((segments): Algorithm => ({ kind: 'hierarchical', domain, segments })),
-  ),
-];
+/** Every algorithm that does `operation` on a group with nodes of `domain` ranks, in one or more of these numbers of pieces. */
+export const algorithmsOn = (operation: Operation, group: GroupShape, segments: readonly number[]): Algorithm[] => {
+  const { size, domain } = group;
+  if (operation === 'shift') return [{ kind: 'direct' }];
+  if (operation === 'all-to-all') return [{ kind: 'direct' }, { kind: 'hierarchical', domain, segments: 1 }];
+  const treeDomains = domain === size && size > 1 ? [1, size] : [domain];
+  return [
+    { kind: 'ring' },
+    ...(Number.isInteger(Math.log2(size)) ? [{ kind: 'halving-doubling' } as const] : []),
+    ...segments.map((count): Algorithm => ({ kind: 'hierarchical', domain, segments: count })),
+    ...(operation === 'all-reduce' ? treeDomains : []).flatMap((nodes) =>
+      segments.map((count): Algorithm => ({ kind: 'tree', domain: nodes, segments: count })),
+    ),
+  ];
+};
+
+/** Every algorithm for `operation`, with every way to make nodes of the group, with messages whole and in a few pieces. */
+export const algorithmsOf = (operation: Operation, size: number): Algorithm[] => {
+  const all = divisorsOf(size).flatMap((domain) => algorithmsOn(operation, { size, domain }, [1, 2, 3]));
+  return [...new Map(all.map((algorithm) => [JSON.stringify(algorithm), algorithm])).values()];
+};
 
 /** A case on neighbouring ranks from 0, all on one domain unless the algorithm has nodes. */
 export const plainCase = (
@@ -37,18 +56,39 @@ export const plainCase = (
 ): CollectiveCase => ({
   operation,
   algorithm,
-  group: { size, domain: algorithm.kind === 'hierarchical' ? algorithm.domain : size },
+  group: { size, domain: algorithm.kind === 'hierarchical' || algorithm.kind === 'tree' ? algorithm.domain : size },
   elements,
   dtype: 'fp32',
   ranks: { axis: 'dp', first: rank(0), stride: 1, size },
   inPlace: false,
 });
 
-export const anyCase: fc.Arbitrary<CollectiveCase> = fc.integer({ min: 1, max: 16 }).chain((size) =>
+/** Every operation by every algorithm on every even fabric of up to `sizeMax` ranks. */
+export const casesOf = (sizeMax: number, elementsOf: (size: number) => number): CollectiveCase[] =>
+  positions(sizeMax + 1)
+    .slice(1)
+    .flatMap((size) =>
+      divisorsOf(size).flatMap((domain) =>
+        OPERATIONS.flatMap((operation) =>
+          algorithmsOn(operation, { size, domain }, [1, 2, 4]).map((algorithm) => ({
+            ...plainCase(operation, algorithm, { size, elements: elementsOf(size) }),
+            group: { size, domain },
+          })),
+        ),
+      ),
+    );
+export const anyCaseOf = (sizeMax: number): fc.Arbitrary<CollectiveCase> =>
+  fc.constantFrom(...casesOf(sizeMax, (size) => size));
+
+const anySizeAndOperation = fc.record({
+  size: fc.integer({ min: 1, max: 16 }),
+  operation: fc.constantFrom(...OPERATIONS),
+});
+export const anyCase: fc.Arbitrary<CollectiveCase> = anySizeAndOperation.chain(({ size, operation }) =>
   fc
     .record({
-      operation: fc.constantFrom(...OPERATIONS),
-      algorithm: fc.constantFrom(...algorithmsOf(size)),
+      operation: fc.constant(operation),
+      algorithm: fc.constantFrom(...algorithmsOf(operation, size)),
       elements: fc.oneof(fc.nat(20), fc.nat(300)),
       dtype: fc.constantFrom('fp32' as const, 'bf16' as const, 'fp8' as const),
       first: fc.nat(5),
@@ -78,20 +118,44 @@ export const programsOf = (
     ]),
   );
 
+/** True if the operation's shard is one segment of the whole. */
+const isSegmentwise = (operation: Operation): boolean => operation === 'all-gather' || operation === 'reduce-scatter';
+
 /** The shard that the member at `position` must bring for `whole`: a view of it, or one of its size from `elsewhere`. */
 export const shardOf = (
   { operation, ranks, inPlace }: CollectiveCase,
   { position, whole, elsewhere }: { position: number; whole: Tensor; elsewhere: Tensor },
 ): Tensor => {
   if (operation === 'all-reduce') return whole;
+  if (!isSegmentwise(operation)) return elsewhere;
   const segment = segmentOf(whole, ranks.size, position);
   return inPlace ? segment : part(elsewhere, 0, elementsOf(segment));
 };
 
-/** Messages that each rank sends. */
-export const messageCount = ({ operation, algorithm, group }: CollectiveShape): number => {
+/** Messages that the rank at `position` sends. */
+export const messageCount = ({ operation, algorithm, group }: CollectiveShape, position: number): number => {
+  const { size } = group;
   const laps = operation === 'all-reduce' ? 2 : 1;
-  if (algorithm.kind === 'ring') return laps * (group.size - 1);
-  const nodes = group.size / algorithm.domain;
-  return laps * algorithm.segments * (nodes * (algorithm.domain - 1) + nodes - 1);
+  switch (algorithm.kind) {
+    case 'ring':
+      return laps * (size - 1);
+    case 'halving-doubling':
+      return (operation === 'all-gather' ? 0 : size - 1) + (operation === 'reduce-scatter' ? 0 : Math.log2(size));
+    case 'direct':
+      return operation === 'shift' ? Math.min(1, size - 1) : size - 1;
+    case 'hierarchical': {
+      const [domain, nodes] = [algorithm.domain, size / algorithm.domain];
+      return laps * algorithm.segments * (nodes * (domain - 1) + nodes - 1);
+    }
+    case 'tree': {
+      const { domain, segments } = algorithm;
+      const relatives = ([0, 1] as const).flatMap((tree) => {
+        const { parent, children } = relativesIn(tree, size / domain, Math.floor(position / domain));
+        return parent === null ? children : [parent, ...children];
+      });
+      return 2 * (domain - 1) * 2 * segments + segments * relatives.length;
+    }
+    default:
+      return algorithm satisfies never;
+  }
 };

@@ -63,16 +63,21 @@ interface Within {
   isAgain: boolean;
 }
 
-/** FLOPs of the operation's products: 2 for each multiplication with its addition; a causal core meets s (s + 1) / 2 pairs. */
+/** FLOPs of the operation's products: 2 for each multiplication with its addition. */
 const countProducts = (products: Products, op: Op): number => {
   if (op.kind === 'matmul') {
     const count = 2 * op.batch * op.m * op.n * op.k;
-    products[op.batch > 1 ? 'batched' : 'matrix'] += count;
+    products[op.isAttention ? 'batched' : 'matrix'] += count;
     return count;
   }
+  if (op.kind === 'grouped-matmul') {
+    products.matrix += 2 * op.rows * op.n * op.k;
+    return 2 * op.rows * op.n * op.k;
+  }
   if (op.kind === 'flash-attention') {
-    const pairs = (op.sequence * (op.sequence + 1)) / 2;
-    const count = (op.pass === 'forward' ? 4 : 10) * op.batch * op.heads * pairs * op.headDim;
+    const { keyDim, valueDim } = op;
+    const depth = op.pass === 'forward' ? keyDim + valueDim : 3 * keyDim + 2 * valueDim;
+    const count = 2 * op.batch * op.heads * op.pairs * depth;
     products[op.pass === 'forward' ? 'flashForward' : 'flashBackward'] += count;
     return count;
   }
@@ -152,7 +157,8 @@ export class CountingWorld implements World<Within> {
   }
 
   #collective(self: Rank, { operation, group, whole, shard }: Collective): void {
-    const own = operation === 'all-reduce' ? elementsOf(whole) : elementsOf(whole) / group.size;
+    const isSplit = operation === 'all-gather' || operation === 'reduce-scatter';
+    const own = elementsOf(whole) / (isSplit ? group.size : 1);
     if (Math.abs(elementsOf(shard) - own) >= 1)
       throw new Error(`rank ${self} brings ${elementsOf(shard)} elements to an ${operation}, want about ${own}`);
     const laps = operation === 'all-reduce' ? 2 : 1;

@@ -2,10 +2,10 @@
 import fc from 'fast-check';
 import { ruleAgainst } from '../../src/plan/rules.ts';
 import type { Job, Layout, Recompute, ScheduleName } from '../../src/scenario/job.ts';
-import { PRECISIONS, RECOMPUTE_MODULES, SCHEDULES, ZERO_STAGES } from '../../src/scenario/job.ts';
+import { PLAIN_LAYOUT, PRECISIONS, RECOMPUTE_MODULES, SCHEDULES, ZERO_STAGES } from '../../src/scenario/job.ts';
 import type { Model } from '../../src/scenario/model.ts';
 import { divisorsOf } from './collective-case.ts';
-import { figure, tinyCluster, tinyJob } from './jobs.ts';
+import { tinyCluster, tinyJob, tinySoftware } from './jobs.ts';
 
 /** What a test fixes of a job, beside the layout. */
 export type JobParts = Omit<NonNullable<Parameters<typeof tinyJob>[0]>, 'layout'>;
@@ -72,6 +72,7 @@ const anyLayout = (devices: number): fc.Arbitrary<Layout> =>
       sequenceParallel: fc.boolean(),
     })
     .map(({ grid, pipeline, microbatch, zero, sequenceParallel }) => ({
+      ...PLAIN_LAYOUT,
       ...grid,
       ...(grid.pp === 1 ? { schedule: '1f1b' as const, vp: 1 } : pipeline),
       microbatch,
@@ -103,7 +104,7 @@ export const anyJobOf = (devices: number): fc.Arbitrary<Job> =>
         cluster: { ...tinyCluster, scaleUpDomain, devicesPerNode: scaleUpDomain },
         precision,
         recompute,
-        software: { attention, overlap, frameworkMemory: figure(1e9), allocatorOverhead: figure(0.03) },
+        software: { ...tinySoftware, attention, overlap },
         seed,
       }),
     )

@@ -1,7 +1,9 @@
 /** Small jobs for tests: a model and a cluster of round numbers, any part of which a test may replace. */
 import type { Cluster, Figure } from '../../src/scenario/cluster.ts';
-import type { Job, Layout, Workload } from '../../src/scenario/job.ts';
+import type { Job, Layout, Software, Workload } from '../../src/scenario/job.ts';
+import { NO_OFFLOAD, PLAIN_LAYOUT } from '../../src/scenario/job.ts';
 import type { Model } from '../../src/scenario/model.ts';
+import { PLAIN } from '../../src/scenario/model.ts';
 import type { Quantity } from '../../src/units/quantity.ts';
 
 export const figure = <Q extends number>(value: number): Figure<Q> => ({
@@ -11,6 +13,7 @@ export const figure = <Q extends number>(value: number): Figure<Q> => ({
 });
 
 export const tinyModel: Model = {
+  ...PLAIN,
   name: 'tiny',
   layers: 8,
   hidden: 256,
@@ -61,20 +64,26 @@ export const tinyCluster: Cluster = {
   hostMemory: figure(1e12),
   hostMemoryBandwidth: figure(200e9),
   ssd: { capacity: figure(10e12), bandwidth: figure(5e9) },
-  price: {
-    low: 1 as Quantity<'$/h'>,
-    high: 2 as Quantity<'$/h'>,
-    date: '2026-01',
-    region: 'nowhere',
-    from: 'assumed',
-    source: 'a round number for a test',
-  },
+  price: [
+    {
+      kind: 'listed',
+      share: 1 as Quantity<'1'>,
+      hourly: { low: 1 as Quantity<'$/h'>, high: 2 as Quantity<'$/h'> },
+      date: '2026-01',
+      region: 'nowhere',
+      from: 'assumed',
+      source: 'a round number for a test',
+    },
+  ],
   hostPower: figure(200),
   pue: figure(1.2),
+  // In a tree ranks differ in what they send and when they are done: no rank could stand for all.
+  collectives: ['hierarchical'],
   bestMfu: null,
 };
 
 const tinyLayout: Layout = {
+  ...PLAIN_LAYOUT,
   tp: 1,
   pp: 1,
   vp: 1,
@@ -85,6 +94,15 @@ const tinyLayout: Layout = {
   sequenceParallel: false,
 };
 const tinyWorkload: Workload = { kind: 'pretrain', sequence: 128, globalBatch: 8, tokens: null };
+
+export const tinySoftware: Software = {
+  attention: 'flash',
+  overlap: true,
+  expertImbalance: figure(1),
+  expertCapacity: null,
+  frameworkMemory: figure(1e9),
+  allocatorOverhead: figure(0.03),
+};
 
 /** A job of the tiny model; `layout` fixes devices. */
 export const tinyJob = ({
@@ -103,17 +121,13 @@ export const tinyJob = ({
   return {
     model: { ...tinyModel, ...model },
     cluster: { ...tinyCluster, ...cluster },
-    devices: whole.tp * whole.pp * whole.dp,
+    devices: whole.tp * whole.cp * whole.pp * whole.dp,
     workload: { ...tinyWorkload, ...workload },
     layout: whole,
     precision: 'bf16',
     recompute: { kind: 'none' },
-    software: {
-      attention: 'flash',
-      overlap: true,
-      frameworkMemory: figure(1e9),
-      allocatorOverhead: figure(0.03),
-    },
+    software: tinySoftware,
+    offload: NO_OFFLOAD,
     seed: 1,
     ...rest,
   };

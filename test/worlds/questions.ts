@@ -1,26 +1,19 @@
 /** Small scenarios with some axes free, and pools that are done with their tasks in any order. */
 import fc from 'fast-check';
 import { enumerate, jobAt } from '../../src/plan/enumerate.ts';
+import { FREE } from '../../src/plan/edits.ts';
 import type { Pool } from '../../src/plan/pool.ts';
 import { ruleAgainst } from '../../src/plan/rules.ts';
 import { runTask } from '../../src/plan/task.ts';
 import type { Recompute } from '../../src/scenario/job.ts';
-import { SCHEDULES, ZERO_STAGES } from '../../src/scenario/job.ts';
+import { NO_OFFLOAD, SCHEDULES, ZERO_STAGES } from '../../src/scenario/job.ts';
 import type { Axis, LayoutSpace, Scenario } from '../../src/scenario/scenario.ts';
 import type { ProfileCache } from '../../src/sim/profile.ts';
+import { profileCache } from '../../src/sim/profile.ts';
 import { ratio } from '../../src/units/quantity.ts';
-import { figure, tinyCluster, tinyModel } from './jobs.ts';
+import { figure, tinyCluster, tinyModel, tinySoftware } from './jobs.ts';
 
-export const FREE: LayoutSpace = {
-  tp: null,
-  pp: null,
-  vp: null,
-  dp: null,
-  microbatch: null,
-  schedule: null,
-  zero: null,
-  sequenceParallel: null,
-};
+export { FREE };
 
 /** The tiny model on the tiny cluster, every axis free but precision; any part of it may be replaced. */
 export const tinyScenario = (parts: Partial<Scenario> = {}): Scenario => ({
@@ -32,13 +25,9 @@ export const tinyScenario = (parts: Partial<Scenario> = {}): Scenario => ({
   layout: FREE,
   precision: ['bf16'],
   recompute: null,
-  software: {
-    attention: 'flash',
-    overlap: true,
-    // Little, so that layouts differ in their memory.
-    frameworkMemory: figure(1e5),
-    allocatorOverhead: figure(0.03),
-  },
+  offload: [NO_OFFLOAD],
+  // Little of the framework's memory, so that layouts differ in theirs.
+  software: { ...tinySoftware, frameworkMemory: figure(1e5) },
   memoryMargin: ratio(0.05),
   seed: 1,
   ...parts,
@@ -62,6 +51,12 @@ const recomputes: readonly Recompute[] = [
 ];
 
 const anySpace: fc.Arbitrary<LayoutSpace> = fc.record({
+  cp: fc.constant(null),
+  ep: fc.constant(null),
+  etp: fc.constant(null),
+  firstLayers: fc.constant(null),
+  lastLayers: fc.constant(null),
+  replicas: fc.constant(null),
   tp: some([1, 2, 4, 8]),
   pp: some([1, 2, 3, 4]),
   vp: some([1, 2]),
@@ -133,7 +128,7 @@ const anyScenario: fc.Arbitrary<Scenario> = fc
 
 /** Workers that share nothing; of the tasks at hand `pick` says which one is done next. */
 export const shuffledPool = (size: number, pick: (count: number) => number): Pool => {
-  const caches = Array.from({ length: size }, (): ProfileCache => new Map());
+  const caches = Array.from({ length: size }, (): ProfileCache => profileCache());
   const waiting: (() => void)[] = [];
   let tasks = 0;
   return {

@@ -60,6 +60,7 @@ export const MULTIPLY: Op = {
   dtype: 'bf16',
   output: 'bf16',
   accumulates: false,
+  isAttention: false,
 };
 /** Nanoseconds. */
 export const MULTIPLY_TIME = Math.round(opTime(MULTIPLY, machine) * 1e9);

@@ -1,7 +1,7 @@
 /** GPipe: every forward, then every backward. The plainest schedule, and the one that keeps most activations. */
 import { microbatch, modelChunk } from '../../units/identity.ts';
 import type { Schedule } from './pass-order.ts';
-import { oneChunkRule, orderPasses } from './pass-order.ts';
+import { fillAndDrain, oneChunkRule, orderPasses } from './pass-order.ts';
 import { slot } from './slot.ts';
 
 /**
@@ -10,11 +10,13 @@ import { slot } from './slot.ts';
  * forwards, as in figure 3 of Narayanan et al. SC21 (arXiv:2104.04473); the formulas are the same for either order.
  */
 export const gpipe: Schedule = {
+  splitsBackward: false,
   slots: ({ microbatches }) =>
     orderPasses({ forwards: microbatches, warmup: microbatches }, (pass, index) =>
       slot(pass, microbatch(index), modelChunk(0)),
     ),
   inFlightPeak: ({ microbatches }) => microbatches,
   microbatchesToPeak: ({ microbatches }) => microbatches,
+  bubble: fillAndDrain,
   rule: oneChunkRule,
 };

@@ -1,9 +1,9 @@
 /** Interleaved 1F1B: a stage holds several model chunks, far apart in the model, which divides the bubble by their number. */
 import { microbatch, modelChunk } from '../../units/identity.ts';
 import type { PassCounts, Pipeline, Schedule, Seat } from './pass-order.ts';
-import { orderPasses, peakOf } from './pass-order.ts';
+import { fillAndDrain, orderPasses, peakOf, twoStagesRule } from './pass-order.ts';
 import type { Pass, Slot } from './slot.ts';
-import { chunksMax, slot } from './slot.ts';
+import { slot } from './slot.ts';
 
 /**
  * Narayanan et al. SC21 (arXiv:2104.04473), section 2.2.2, in the order of Megatron-LM
@@ -12,17 +12,19 @@ import { chunksMax, slot } from './slot.ts';
  * (arXiv:2205.05198), section 4.2.3. The bubble takes (p - 1) / (m v + p - 1) of the step.
  */
 export const interleaved: Schedule = {
+  splitsBackward: false,
   slots: (seat) => orderPasses(passCounts(seat), (pass, index) => slotAt(seat, pass, index)),
   inFlightPeak: (seat) => peakOf(passCounts(seat)),
   microbatchesToPeak: ({ stages, microbatches }) => Math.min(microbatches, 2 * stages),
-  rule: ({ stages, microbatches, chunks }) => {
-    if (stages < 2) return `needs 2 or more stages, got ${stages}`;
-    if (chunks < 2) return `needs 2 or more model chunks a stage, got ${chunks}`;
-    if (chunks > chunksMax) return `needs ${chunksMax} or fewer model chunks a stage, got ${chunks}`;
-    if (microbatches % stages !== 0)
-      return `needs a number of microbatches that its ${stages} stages divide, got ${microbatches}`;
-    return null;
-  },
+  bubble: fillAndDrain,
+  rule: (pipeline) => twoStagesRule(pipeline) ?? groupsRule(pipeline),
+};
+
+const groupsRule = ({ stages, microbatches, chunks }: Pipeline): string | null => {
+  if (chunks < 2) return `needs 2 or more model chunks a stage, got ${chunks}`;
+  if (microbatches % stages !== 0)
+    return `needs a number of microbatches that its ${stages} stages divide, got ${microbatches}`;
+  return null;
 };
 
 const passCounts = ({ stage, stages, microbatches, chunks }: Seat): PassCounts => ({

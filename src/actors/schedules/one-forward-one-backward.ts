@@ -1,7 +1,7 @@
 /** 1F1B: a stage runs a backward as soon as it can, so that no stage keeps more microbatches than stages follow it. */
 import { microbatch, modelChunk } from '../../units/identity.ts';
 import type { PassCounts, Schedule, Seat } from './pass-order.ts';
-import { oneChunkRule, orderPasses, peakOf } from './pass-order.ts';
+import { fillAndDrain, oneChunkRule, orderPasses, peakOf } from './pass-order.ts';
 import { slot } from './slot.ts';
 
 /**
@@ -10,9 +10,11 @@ import { slot } from './slot.ts';
  * as with GPipe.
  */
 export const oneForwardOneBackward: Schedule = {
+  splitsBackward: false,
   slots: (seat) => orderPasses(passCounts(seat), (pass, index) => slot(pass, microbatch(index), modelChunk(0))),
   inFlightPeak: (seat) => peakOf(passCounts(seat)),
   microbatchesToPeak: ({ stages, microbatches }) => Math.min(microbatches, stages),
+  bubble: fillAndDrain,
   rule: oneChunkRule,
 };
 

@@ -1,14 +1,21 @@
 /** The pipeline schedules by name: in which order a stage runs its passes, and what may be said of it without running any. */
 import type { ScheduleName } from '../../scenario/job.ts';
+import { dualPipe } from './dual-pipe.ts';
 import { gpipe } from './gpipe.ts';
 import { interleaved } from './interleaved.ts';
 import { oneForwardOneBackward } from './one-forward-one-backward.ts';
-import type { Pipeline, Schedule, Seat } from './pass-order.ts';
+import type { PassTimes, Pipeline, Schedule, Seat } from './pass-order.ts';
+import { microbatchesThrough, placementOf } from './placement.ts';
 import type { Slot } from './slot.ts';
-import { microbatchesMax } from './slot.ts';
+import { chunksMax, microbatchesMax } from './slot.ts';
+import { zeroBubbleH1 } from './zero-bubble-h1.ts';
+import { zeroBubbleV } from './zero-bubble-v.ts';
 
 /** The function from a seat to the ordered list that the stage runs. */
 export const scheduleOf = (name: ScheduleName): ((seat: Seat) => readonly Slot[]) => BY_NAME[name].slots;
+
+/** True when backward passes may leave the weights' gradients to a pass of their own. */
+export const splitsBackward = (name: ScheduleName): boolean => BY_NAME[name].splitsBackward;
 
 /** The largest number of (microbatch, model chunk) in flight on a stage: forward run, backward not. */
 export const inFlightPeak = ({ name, ...seat }: Seat & { readonly name: ScheduleName }): number =>
@@ -23,23 +30,43 @@ export const microbatchesToPeak = (name: ScheduleName, pipeline: Pipeline): numb
 
 /** Why a pipeline cannot run the schedule, or null if it can. */
 export const scheduleRule = (name: ScheduleName, pipeline: Pipeline): string | null => {
-  const broken = pipeline.microbatches > microbatchesMax ? tooMany(pipeline) : BY_NAME[name].rule(pipeline);
+  const broken = tooMany(pipeline) ?? BY_NAME[name].rule(pipeline);
   return broken === null ? null : `schedule ${name} ${broken}`;
 };
 
+/** Passes of each kind that a stage runs: one for every microbatch through every model chunk that it goes through. */
+export const passCount = (name: ScheduleName, { microbatches, chunks }: Pipeline): number => {
+  let count = 0;
+  for (let chunk = 0; chunk < chunks; chunk++) {
+    const { start, end } = microbatchesThrough(placementOf(name), chunk, microbatches);
+    count += end - start;
+  }
+  return count;
+};
+
 /**
- * The share of the step in which a stage waits, if all passes of a kind take equally long and messages take no time:
- * (p - 1) / (m v + p - 1) with p stages, m microbatches and v model chunks a stage, for all three schedules
- * (Huang et al. 2019; Narayanan et al. SC21). Beside the work rather than the step it is (p - 1) / (m v).
+ * The share of the time from a stage's first pass to its last in which it waits, if all passes of a kind take equally long
+ * and messages take no time: published bubble / (bubble + work). Null where none was published for such times.
+ * GPipe, 1F1B and interleaved 1F1B: (p - 1) / (m v + p - 1) with p stages, m microbatches and v model chunks a stage
+ * (Huang et al. 2019; Narayanan et al. SC21). The others' forms stand in their files.
  */
-export const bubbleFraction = ({ stages, microbatches, chunks }: Pipeline): number =>
-  (stages - 1) / (microbatches * chunks + stages - 1);
+export const bubbleFraction = (name: ScheduleName, pipeline: Pipeline, times: PassTimes): number | null => {
+  const bubble = BY_NAME[name].bubble(pipeline, times);
+  if (bubble === null) return null;
+  const work = passCount(name, pipeline) * (times.forward + times.backward + times.weight);
+  return bubble / (bubble + work);
+};
 
 const BY_NAME: Readonly<Record<ScheduleName, Schedule>> = {
   gpipe,
   '1f1b': oneForwardOneBackward,
   interleaved,
+  'zb-h1': zeroBubbleH1,
+  'zb-v': zeroBubbleV,
+  dualpipe: dualPipe,
 };
 
-const tooMany = ({ microbatches }: Pipeline): string =>
-  `needs ${microbatchesMax} or fewer microbatches, got ${microbatches}`;
+const tooMany = ({ microbatches, chunks }: Pipeline): string | null => {
+  if (microbatches > microbatchesMax) return `needs ${microbatchesMax} or fewer microbatches, got ${microbatches}`;
+  return chunks > chunksMax ? `needs ${chunksMax} or fewer model chunks a stage, got ${chunks}` : null;
+};

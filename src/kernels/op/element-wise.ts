@@ -28,13 +28,13 @@ export const normCost = ({ norm, pass, rows, hidden, dtype }: Norm): OpCost => {
 /** The MLP's non-linearity on `elements` outputs; a gated one multiplies by a second input. */
 export interface Activation {
   readonly kind: 'activation';
-  readonly activation: 'gelu' | 'silu' | 'relu';
+  readonly activation: 'gelu' | 'silu' | 'relu' | 'squared-relu';
   readonly gated: boolean;
   readonly pass: 'forward' | 'backward';
   readonly elements: number;
   readonly dtype: Dtype;
 }
-const ACTIVATION_FLOPS = { gelu: 8, silu: 4, relu: 1 } as const;
+const ACTIVATION_FLOPS = { gelu: 8, silu: 4, relu: 1, 'squared-relu': 2 } as const;
 /** Forward: inputs in, one output; backward: inputs and the output's gradient in, inputs' gradients out. */
 export const activationCost = ({ activation, gated, pass, elements, dtype }: Activation): OpCost => {
   const inputs = gated ? 2 : 1;

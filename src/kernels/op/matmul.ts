@@ -18,6 +18,8 @@ export interface Matmul {
   readonly output: Dtype;
   /** True when the product is added to what the output holds (gradient accumulation). */
   readonly accumulates: boolean;
+  /** True for the products of unfused attention, one a head, which count as attention. */
+  readonly isAttention: boolean;
 }
 
 /** FLOPs 2 batch m n k; traffic: both operands once, the output once, or twice when it accumulates. */

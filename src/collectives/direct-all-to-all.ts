@@ -1,0 +1,57 @@
+/** Direct all-to-all: every rank sends to every other one, each starting with the rank after its own. */
+import { receive, send } from '../effects/ask.ts';
+import type { Collective, Program } from '../effects/effect.ts';
+import { member, positionIn } from '../effects/group.ts';
+import type { Tensor } from '../effects/tensor.ts';
+import { segmentLengthMax } from '../effects/tensor.ts';
+import type { Rank } from '../units/identity.ts';
+import type { Seconds } from '../units/quantity.ts';
+import { larger, plus, times, zeroBytes, zeroSeconds } from '../units/quantity.ts';
+import { shareLength, shareOf } from './exchange.ts';
+import type { LinkRate, Links } from './link-rate.ts';
+import { pushTime } from './link-rate.ts';
+import type { Method } from './method.ts';
+import type { Payload } from './payload.ts';
+import { bytesOf } from './payload.ts';
+import { copyInto, tagOf } from './ring.ts';
+
+/**
+ * On `n` ranks, `d` a domain, for a whole of `S` elements of `e` bytes, segments of `z = e ceil(S / n)` bytes, latency
+ * `a` and bandwidth `b` within a domain, `A` and `B` between domains. All messages are on their way from the start, in
+ * two lanes that do not wait for each other:
+ *
+ *     time       max((d - 1) z / b + a, (n - d) z / B + A)      a lane without messages has no latency either
+ *     sent       e (S - own segment)                            e S (n - 1) / n where n divides S
+ *     scratch    0                                              segments arrive in their place
+ */
+export const directAllToAll: Method = {
+  program,
+  time,
+  sentBytes: ({ group: { size }, elements, dtype }, position) =>
+    bytesOf(elements - shareLength(elements, { size, self: position, peer: position, count: 1 }), dtype),
+  scratchBytes: () => zeroBytes,
+};
+
+function time({ group, elements, dtype }: Payload, links: Links): Seconds {
+  const segment = bytesOf(segmentLengthMax(elements, group.size), dtype);
+  const lane = (messages: number, link: LinkRate): Seconds =>
+    messages === 0 ? zeroSeconds : plus(times(pushTime(segment, link), messages), link.latency);
+  return larger(lane(group.domain - 1, links.scaleUp), lane(group.size - group.domain, links.nic));
+}
+
+function* program(effect: Collective, self: Rank): Program<void> {
+  const { group, whole, shard } = effect;
+  const { axis, size } = group;
+  const [position, tag] = [positionIn(group, self), tagOf(effect)];
+  const shared = (tensor: Tensor, peer: number): Tensor => shareOf(tensor, { size, self: position, peer, count: 1 });
+
+  yield* copyInto(shared(shard, position), shared(whole, position));
+  for (let step = 1; step < size; step++) {
+    const to = (position + step) % size;
+    yield* send(member(group, to), { axis, tag, tensor: shared(whole, to) });
+  }
+  for (let step = 1; step < size; step++) {
+    const from = (position - step + size) % size;
+    yield* receive(member(group, from), { axis, tag, into: shared(shard, from) });
+  }
+}

@@ -1,0 +1,73 @@
+/** What the ways of computing the core of attention share: shapes of heads, and one forward and one backward run. */
+import type { Program } from '../effects/effect.ts';
+import type { Tensor } from '../effects/tensor.ts';
+import type { FlashAttention } from '../kernels/op/attention.ts';
+import type { LayerKind } from '../scenario/layer-kind.ts';
+import type { LayerContext, Weight } from './context.ts';
+
+/** Heads on one rank. */
+export interface Heads {
+  readonly heads: number;
+  readonly kvHeads: number;
+  /** Width of a query and of a key, and that of a value. */
+  readonly keyDim: number;
+  readonly valueDim: number;
+  readonly window: number | null;
+}
+
+export const headsOf = ({ job, heads, kvHeads }: LayerContext, { window }: LayerKind): Heads => {
+  const { latent, headDim } = job.model;
+  if (latent === null) return { heads, kvHeads, keyDim: headDim, valueDim: headDim, window };
+  return { heads, kvHeads: heads, keyDim: latent.plainDim + latent.ropeDim, valueDim: headDim, window };
+};
+export const queryWidth = ({ heads, keyDim }: Heads): number => heads * keyDim;
+export const keyWidth = ({ kvHeads, keyDim, valueDim }: Heads): number => kvHeads * (keyDim + valueDim);
+
+/** From `inputs`, which hold queries, keys and values, to `output` [tokens, heads x valueDim]. */
+export interface CoreForward {
+  readonly heads: Heads;
+  readonly inputs: readonly Tensor[];
+  readonly output: Tensor;
+  readonly sinks: Weight | null;
+}
+/** What a forward run keeps for backward beside its inputs and its output. */
+export interface CoreKept {
+  readonly tensors: readonly Tensor[];
+  /** What was computed on other heads and positions than the rank's own; null when nothing was exchanged. */
+  readonly exchanged: Exchanged | null;
+}
+interface Exchanged {
+  readonly inputs: readonly Tensor[];
+  readonly output: Tensor;
+  readonly kept: CoreKept;
+}
+/** `gradient` of the output; those of queries and of keys and values are written. What was kept stays. */
+export interface CoreBackward extends CoreForward {
+  readonly kept: CoreKept;
+  readonly gradient: Tensor;
+  readonly toQueries: Tensor;
+  readonly toKeys: Tensor;
+}
+export interface CoreMethod {
+  readonly forward: (context: LayerContext, asked: CoreForward) => Program<CoreKept>;
+  readonly backward: (context: LayerContext, asked: CoreBackward) => Program<void>;
+}
+
+/** Sinks are read forward, and get a gradient backward. */
+export const sinksRead = ({ sinks }: CoreForward): readonly Tensor[] => (sinks === null ? [] : [sinks.value]);
+export const sinksWritten = ({ sinks }: CoreForward): readonly Tensor[] => (sinks === null ? [] : [sinks.gradient]);
+
+export const flashOp = (
+  { job, formats }: LayerContext,
+  { heads, kvHeads, keyDim, valueDim }: Heads,
+  block: Pick<FlashAttention, 'pass' | 'queries' | 'keys' | 'pairs'>,
+): FlashAttention => ({
+  kind: 'flash-attention',
+  ...block,
+  batch: job.layout.microbatch,
+  heads,
+  kvHeads,
+  keyDim,
+  valueDim,
+  dtype: formats.activation,
+});
