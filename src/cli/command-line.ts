@@ -61,6 +61,8 @@ const programFor = async (argv: readonly string[], io: Io, end: (code: number) =
   const program = new Command('angel-sim')
     .description('Plan the training of large models: which layout, how long, will it fit, what does it cost.')
     .version(version())
+    // What stands behind a command belongs to it, or to a command of its own.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),

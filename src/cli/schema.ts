@@ -23,10 +23,17 @@ export const define = (command: Command, io: Io, end: (code: number) => void): v
 const printSchema = (name: string | undefined, io: Io): number => {
   const entries = [
     ...entriesOf(scenarioSchemas(), (entry) => `a ${entry} file`),
-    ...entriesOf(reportSchemas(), (entry) => `what angel-sim ${entry} --json prints`),
+    ...entriesOf(reportSchemas(), (entry) => `what angel-sim ${wordsOf(entry)} --json prints`),
   ];
   io.stdout.write(name === undefined ? listOf(entries) : jsonText(named(name, entries)));
   return EXIT.ok;
+};
+
+/** The flags of `plan` whose answers have schemas of their own; its sub-commands are words beside it. */
+const FLAGS: readonly string[] = ['target', 'sweep', 'why-not'];
+const wordsOf = (entry: string): string => {
+  const rest = entry.replace(/^plan-/u, '');
+  return rest === entry ? entry : `plan ${FLAGS.includes(rest) ? '--' : ''}${rest}`;
 };
 
 const entriesOf = (schemas: Readonly<Record<string, object>>, describe: (name: string) => string): readonly Entry[] =>

@@ -9,6 +9,7 @@ import type {
   Allocate,
   Collective,
   Compute,
+  Copy,
   Draw,
   Load,
   Mark,
@@ -26,6 +27,7 @@ import type {
 import { ask } from './program.ts';
 import type { Block, Tensor } from './tensor.ts';
 import type { Purpose } from '../memory/purpose.ts';
+import type { Tier } from '../memory/tier.ts';
 
 export const compute = (op: Op, inputs: readonly Tensor[], outputs: readonly Tensor[]): Program<void> =>
   ask<Compute>({ kind: 'compute', op, inputs, outputs });
@@ -37,12 +39,13 @@ export const receiveAny = (
   from: readonly Rank[],
   message: Omit<ReceiveAny, 'kind' | 'from' | 'answer'>,
 ): Program<Rank> => ask<ReceiveAny>({ kind: 'receiveAny', from, ...message });
-export const allocate = (size: Bytes, purpose: Purpose): Program<Block> =>
-  ask<Allocate>({ kind: 'allocate', size, purpose });
+export const allocate = (size: Bytes, purpose: Purpose, tier: Tier = 'hbm'): Program<Block> =>
+  ask<Allocate>({ kind: 'allocate', size, purpose, tier });
 export const release = (block: Block): Program<void> => ask<Release>({ kind: 'release', block });
 export const load = (into: Tensor): Program<void> => ask<Load>({ kind: 'load', into });
 export const store = (size: Bytes): Program<void> => ask<Store>({ kind: 'store', size });
 export const move = (block: Block, to: Move['to']): Program<void> => ask<Move>({ kind: 'move', block, to });
+export const copy = (size: Bytes, to: Tier): Program<void> => ask<Copy>({ kind: 'copy', size, to });
 export const draw = (stream: string): Program<number> => ask<Draw>({ kind: 'draw', stream });
 export const sleep = (delay: Seconds): Program<void> => ask<Sleep>({ kind: 'sleep', delay });
 export const now = (): Program<Instant> => ask<Now>({ kind: 'now' });

@@ -5,6 +5,7 @@
 import type { Op } from '../kernels/op.ts';
 import type { Moment } from '../memory/moment.ts';
 import type { Purpose } from '../memory/purpose.ts';
+import type { Tier } from '../memory/tier.ts';
 import type { Rank } from '../units/identity.ts';
 import type { Bytes, Instant, Seconds } from '../units/quantity.ts';
 import type { Axis, Group } from './group.ts';
@@ -50,6 +51,7 @@ export interface Allocate extends Ask<Block> {
   readonly kind: 'allocate';
   readonly size: Bytes;
   readonly purpose: Purpose;
+  readonly tier: Tier;
 }
 export interface Release extends Ask<void> {
   readonly kind: 'release';
@@ -65,11 +67,17 @@ export interface Store extends Ask<void> {
   readonly kind: 'store';
   readonly size: Bytes;
 }
-/** Copies a block's bytes between the card and its host. */
+/** Takes a block to the other tier over the host's bus: it is held there, and no longer where it was. */
 export interface Move extends Ask<void> {
   readonly kind: 'move';
   readonly block: Block;
-  readonly to: 'hbm' | 'dram';
+  readonly to: Tier;
+}
+/** Copies `size` bytes of this rank's state over the host's bus, into a buffer in that tier; they stay where they are too. */
+export interface Copy extends Ask<void> {
+  readonly kind: 'copy';
+  readonly size: Bytes;
+  readonly to: Tier;
 }
 /** A number from 0 (included) to 1 (excluded) from the stream of that name, seeded by the job. */
 export interface Draw extends Ask<number> {
@@ -144,6 +152,7 @@ export type Effect =
   | Load
   | Store
   | Move
+  | Copy
   | Draw
   | Sleep
   | Now

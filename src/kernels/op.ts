@@ -112,5 +112,8 @@ const CLASSES: Readonly<Record<OpKind, OpClass>> = {
   adam: 'optimizer',
   'squared-norm': 'optimizer',
 };
+/** True of what the host's processors do, beside whatever the card does. */
+export const isOnHost = (op: Op): boolean => op.kind === 'adam' && op.on === 'host';
+
 /** The row of the time table that an operation belongs to; products a head belong to attention. */
 export const classOf = (op: Op): OpClass => (op.kind === 'matmul' && op.isAttention ? 'attention' : CLASSES[op.kind]);

@@ -2,9 +2,10 @@
 import type { Moment } from './moment.ts';
 import type { Purpose } from './purpose.ts';
 import { Ledger } from './ledger.ts';
+import type { Tier } from './tier.ts';
 
 type Entry =
-  | { readonly kind: 'add'; readonly purpose: Purpose; readonly size: number }
+  | { readonly kind: 'add'; readonly purpose: Purpose; readonly size: number; readonly tier: Tier }
   | { readonly kind: 'enter'; readonly moment: Moment }
   | { readonly kind: 'fork' | 'join'; readonly child: LedgerTape };
 
@@ -14,8 +15,8 @@ export class LedgerTape {
   #settled: Ledger | null = null;
   #isJoined = false;
 
-  add(purpose: Purpose, size: number): void {
-    this.#entries.push({ kind: 'add', purpose, size });
+  add(purpose: Purpose, size: number, tier: Tier = 'hbm'): void {
+    this.#entries.push({ kind: 'add', purpose, size, tier });
   }
   enter(moment: Moment): void {
     this.#entries.push({ kind: 'enter', moment });
@@ -37,7 +38,7 @@ export class LedgerTape {
     for (const entry of this.#entries)
       switch (entry.kind) {
         case 'add':
-          ledger.add(entry.purpose, entry.size);
+          ledger.add(entry.purpose, entry.size, entry.tier);
           break;
         case 'enter':
           ledger.enter(entry.moment);

@@ -13,7 +13,7 @@ import { lookUp, lookUpBackward } from './embedding.ts';
 import type { Layer, LayerRecompute, LayerSaved } from './layer.ts';
 import { layerBackward, layerForward } from './layer.ts';
 import { columnBackward, columnInto } from './projection.ts';
-import { addInto, normBackward, normGradient, normInto } from './residual.ts';
+import { normBackward, normGradient, normInto } from './residual.ts';
 
 export interface PredictorSaved {
   readonly input: Tensor;
@@ -85,7 +85,7 @@ function* mergeForward(context: LayerContext, { weights }: Layer, merged: Tensor
   return own;
 }
 
-/** Gradient of the output [(k + 1) rows, h] -> that of the input, within it; gives up all that was saved. */
+/** Gradient of the output [(k + 1) rows, h], given up -> that of the input [k rows, h], scratch; gives up all that was saved. */
 export function* predictorBackward(
   context: LayerContext,
   layer: Layer,
@@ -106,13 +106,30 @@ export function* predictorBackward(
   const [toHiddenNorm, toTokenNorm] = halvesOf(context, toMerged);
   const back = { weights, name: 'hidden norm', input: lastOf(context, input), gradient: toHiddenNorm };
   const toHidden = yield* normGradient(context, back);
-  const result = rowsAt(gradient, 0, input.shape[0]!);
-  yield* addInto(context, lastOf(context, result), toHidden);
-  for (const { block } of [toHidden, input]) yield* release(block);
+  const result = yield* inputGradient(context, { input, gradient, toHidden });
+  for (const { block } of [gradient, toHidden, input]) yield* release(block);
   // Both halves are one block, and this is the last of them to be read.
   const toToken = yield* normBackward(context, { weights, name: 'token norm', input: embedded, gradient: toTokenNorm });
   yield* release(embedded.block);
   yield* lookUpBackward(context, { table, ids, gradient: toToken });
+  return result;
+}
+
+/** A tensor of its own: whoever gives it up gives up as much as the gradient of any other unit's input is. */
+function* inputGradient(
+  context: LayerContext,
+  { input, gradient, toHidden }: { input: Tensor; gradient: Tensor; toHidden: Tensor },
+): Program<Tensor> {
+  const { rows, formats } = context;
+  const result = yield* scratch(context, input.shape);
+  const before = input.shape[0]! - rows;
+  if (before > 0) {
+    const straight = rowsAt(result, 0, before);
+    yield* compute(copyOp(elementsOf(straight), straight), [gradient], [straight]);
+  }
+  const last = lastOf(context, result);
+  const add = { kind: 'add', elements: elementsOf(last), dtype: formats.activation } as const;
+  yield* compute(add, [rowsAt(gradient, before, rows), toHidden], [last]);
   return result;
 }
 

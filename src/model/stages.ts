@@ -67,5 +67,12 @@ export const unitsOf = (chunk: Chunk): readonly Unit[] => [
   ...(chunk.hasHead ? [HEAD] : []),
 ];
 
-/** A module that predicts one token further: a layer behind a projection of its own. */
-const predictorUnit = (layer: LayerKind): Unit => ({ kind: 'predictor', name: 'predictor', layer });
+/**
+ * A module that predicts one token further: a layer behind a projection of its own. Each passes on what those before it
+ * made as well, so that no two do the same.
+ */
+const predictorUnit = (layer: LayerKind, index: number): Unit => ({
+  kind: 'predictor',
+  name: index === 0 ? 'predictor' : `predictor ${index + 1}`,
+  layer,
+});

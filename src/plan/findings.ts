@@ -2,16 +2,16 @@
 import type { Cluster } from '../scenario/cluster.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { Crew } from './crew.ts';
-import type { Point } from './enumerate.ts';
-import { enumerate, jobAt } from './enumerate.ts';
-import { FASTEST, incumbentOf, SLOWEST } from './front.ts';
+import type { Choices, Grid } from './enumerate.ts';
+import { choicesOf, countOf, gridsOf, jobAt, pointAt } from './enumerate.ts';
+import { cannotWin, worthKeeping } from './front.ts';
 import { candidateOf } from './outlook.ts';
-import type { Candidate, SearchCounts, Verdict } from './plan.ts';
+import type { Candidate, SearchCounts } from './plan.ts';
 import type { Pool } from './pool.ts';
 import type { Progress } from './progress.ts';
-import { ruleAgainst } from './rules.ts';
 import { shortLayout } from './short-layout.ts';
-import type { SearchTask } from './task.ts';
+import type { Open, TooLarge } from './task.ts';
+import { byPeak } from './task.ts';
 
 export interface SearchOptions {
   /** Null runs everything on this thread. */
@@ -22,16 +22,11 @@ export interface SearchOptions {
   readonly alternatives: readonly Cluster[];
 }
 
-interface TooLarge {
-  readonly point: Point;
-  readonly verdict: Extract<Verdict, { kind: 'memory' }>;
-}
-
 /** What a search knows when it ends. */
 export interface Findings {
   /** Simulated layouts that fit, fastest first. */
   readonly candidates: readonly Candidate[];
-  /** Layouts that do not fit, nearest first. */
+  /** Of the layouts that do not fit those that came nearest, nearest first. */
   readonly tooLarge: readonly TooLarge[];
   /** How often each rule refused a layout. */
   readonly rules: ReadonlyMap<string, number>;
@@ -40,93 +35,101 @@ export interface Findings {
   readonly complete: boolean;
 }
 
-/** Sketches are cheap, so many go into a batch; simulations begin with few, for the first results prune the rest. */
-const SKETCHES = 4096;
+/** The grids are looked over in so many turns: the best of each turn are simulated, and prune the next. */
+const TURNS = 8;
+/** Simulations begin with few, for the first results prune the rest. */
 const FIRST_BATCH = 8;
 /** Where any layout will do, the first few by their sketch are likely to. */
 const ANY_BATCH = 2;
 const LARGEST_BATCH = 64;
 
-/** A search under way: every layout moves from `open` to where its verdict belongs. */
+interface OpenPoint extends Open {
+  readonly grid: Grid;
+}
+
+/** A search under way: every layout moves from its grid to where its verdict belongs. */
 class Hunt {
   readonly rules = new Map<string, number>();
-  readonly tooLarge: TooLarge[] = [];
   readonly candidates: Candidate[] = [];
-  byBound = 0;
   readonly #scenario: Scenario;
-  readonly #options: Pick<SearchOptions, 'onProgress' | 'isInterrupted'>;
+  readonly #options: Omit<SearchOptions, 'alternatives'>;
   readonly #crew: Crew;
-  #open: { readonly point: Point; readonly bound: number }[] = [];
+  readonly #choices = new Map<Grid, Choices>();
+  #leanest: TooLarge[] = [];
+  #open: OpenPoint[] = [];
+  #byMemory = 0;
+  #byBound = 0;
   #total = 0;
 
-  constructor(scenario: Scenario, { pool, ...options }: Omit<SearchOptions, 'alternatives'>) {
+  constructor(scenario: Scenario, options: Omit<SearchOptions, 'alternatives'>) {
     this.#scenario = scenario;
     this.#options = options;
-    this.#crew = new Crew(pool);
+    this.#crew = new Crew(options.pool);
   }
 
-  /** The layouts that no rule forbids. */
-  legal(): readonly Point[] {
-    const legal: Point[] = [];
-    for (const point of enumerate(this.#scenario)) {
-      this.#total++;
-      const rule = ruleAgainst(jobAt(this.#scenario, point));
-      if (rule === null) legal.push(point);
-      else this.rules.set(rule, (this.rules.get(rule) ?? 0) + 1);
+  /** Looks over all grids, and simulates until none is left that could be worth it; or until something fits. */
+  async run(enough: 'all' | 'any'): Promise<void> {
+    const grids = gridsOf(this.#scenario);
+    for (const grid of grids) this.#choices.set(grid, choicesOf(this.#scenario, grid));
+    this.#total = [...this.#choices.values()].reduce((total, choices) => total + countOf(choices), 0);
+    const share = Math.max(1, Math.ceil(grids.length / TURNS));
+    for (let start = 0; start < grids.length && !this.#isOver(enough); start += share) {
+      await this.#survey(grids.slice(start, start + share));
+      // The first of a turn may beat all that was found before.
+      await this.#simulate(enough === 'any' ? ANY_BATCH : FIRST_BATCH);
     }
-    return legal;
-  }
-
-  /** Drops what cannot fit, and orders the rest by what they take at least. */
-  async sketch(points: readonly Point[]): Promise<void> {
-    for (let start = 0; start < points.length && !this.#options.isInterrupted(); start += SKETCHES) {
-      const batch = points.slice(start, start + SKETCHES);
-      for (const { point, verdict } of await this.#look('sketch', batch))
-        if (verdict.kind === 'memory') this.tooLarge.push({ point, verdict });
-        else if (verdict.kind === 'bound') this.#open.push({ point, bound: verdict.bound });
-      this.#report();
-    }
-    this.#open.sort((a, b) => a.bound - b.bound);
-  }
-
-  /** Simulates the layouts in order until none is left that could be worth it. */
-  async simulate(enough: 'all' | 'any'): Promise<void> {
-    const first = enough === 'all' ? FIRST_BATCH : ANY_BATCH;
-    for (let size = first; this.#open.length > 0; size = Math.min(2 * size, LARGEST_BATCH)) {
-      if (this.#options.isInterrupted() || this.#areRestTooSlow()) break;
-      const batch = this.#open.splice(0, size).map(({ point }) => point);
-      for (const { point, verdict, evaluation } of await this.#look('simulate', batch))
-        if (verdict.kind === 'memory') this.tooLarge.push({ point, verdict });
-        else if (evaluation === null) this.byBound++;
-        else this.candidates.push(candidateOf(jobAt(this.#scenario, point), evaluation));
-      this.candidates.sort(byStep);
-      this.#report();
-      if (enough === 'any' && this.candidates.length > 0) break;
-    }
+    for (let size = FIRST_BATCH; this.#open.length > 0 && !this.#isOver(enough); size = Math.min(2 * size, LARGEST_BATCH))
+      await this.#simulate(size);
     this.#report();
   }
 
+  #isOver(enough: 'all' | 'any'): boolean {
+    return this.#options.isInterrupted() || (enough === 'any' && this.candidates.length > 0);
+  }
+
+  async #survey(grids: readonly Grid[]): Promise<void> {
+    const { isInterrupted } = this.#options;
+    const incumbents = worthKeeping(this.candidates);
+    const surveyed = await this.#crew.survey(this.#scenario, { grids, incumbents, isInterrupted });
+    for (const [index, one] of surveyed.entries()) {
+      if (one === null) continue;
+      for (const [rule, count] of one.rules) this.rules.set(rule, (this.rules.get(rule) ?? 0) + count);
+      this.#byMemory += one.tooLarge;
+      this.#byBound += one.slow;
+      this.#leanest.push(...one.leanest);
+      for (const open of one.open) this.#open.push({ ...open, grid: grids[index]! });
+    }
+    this.#leanest = this.#leanest.sort(byPeak).slice(0, LEANEST);
+    this.#open.sort((a, b) => a.step - b.step);
+    this.#report();
+  }
+
+  /** Simulates the most promising of those that are open, and drops what can no longer win. */
+  async #simulate(size: number): Promise<void> {
+    const points = this.#open.splice(0, size).map(({ grid, number }) => pointAt(grid, this.#choices.get(grid)!, number));
+    if (points.length === 0) return;
+    for (const { point, verdict, evaluation } of await this.#crew.simulate(this.#scenario, points)) {
+      if (evaluation !== null) this.candidates.push(candidateOf(jobAt(this.#scenario, point), evaluation));
+      else if (verdict.kind === 'memory') {
+        this.#byMemory++;
+        this.#leanest.push({ point, verdict });
+      }
+    }
+    this.candidates.sort(byStep);
+    const incumbents = worthKeeping(this.candidates);
+    const open = this.#open.filter((one) => !cannotWin(one, incumbents));
+    this.#byBound += this.#open.length - open.length;
+    this.#open = open;
+    this.#report();
+  }
+
+  get tooLarge(): readonly TooLarge[] {
+    return this.#leanest.toSorted(byPeak);
+  }
   get counts(): SearchCounts {
     const byRule = [...this.rules.values()].reduce((total, count) => total + count, 0);
-    const { tooLarge, byBound, candidates } = this;
-    const [byMemory, simulated] = [tooLarge.length, candidates.length];
-    return { considered: this.#total, byRule, byMemory, byBound, simulated };
-  }
-
-  /** The layouts to come are worth no look once the slowest that may be on the front and the last of the fastest are faster. */
-  #areRestTooSlow(): boolean {
-    const [best, last] = [this.candidates[0], this.candidates[FASTEST - 1]];
-    if (best === undefined || last === undefined) return false;
-    const enough = Math.max(SLOWEST * best.evaluation.step, last.evaluation.step);
-    if (this.#open[0]!.bound <= enough) return false;
-    this.byBound += this.#open.length;
-    this.#open = [];
-    return true;
-  }
-
-  #look(look: SearchTask['look'], points: readonly Point[]): ReturnType<Crew['run']> {
-    const incumbents = this.candidates.map(incumbentOf);
-    return this.#crew.run({ scenario: this.#scenario, points, look, incumbents });
+    const simulated = this.candidates.length;
+    return { considered: this.#total, byRule, byMemory: this.#byMemory, byBound: this.#byBound, simulated };
   }
 
   #report(): void {
@@ -134,6 +137,8 @@ class Hunt {
     this.#options.onProgress({ done: verdictsOf(counts), total: counts.considered, best: bestOf(this.candidates) });
   }
 }
+/** Layouts that do not fit and came nearest: enough to say by how much. */
+const LEANEST = 256;
 
 const verdictsOf = ({ byRule, byMemory, byBound, simulated }: SearchCounts): number =>
   byRule + byMemory + byBound + simulated;
@@ -145,10 +150,8 @@ export const findingsOf = async (
   enough: 'all' | 'any',
 ): Promise<Findings> => {
   const hunt = new Hunt(scenario, options);
-  await hunt.sketch(hunt.legal());
-  await hunt.simulate(enough);
-  const { candidates, rules, counts } = hunt;
-  const tooLarge = hunt.tooLarge.toSorted((a, b) => a.verdict.peak - b.verdict.peak);
+  await hunt.run(enough);
+  const { candidates, rules, counts, tooLarge } = hunt;
   return { candidates, tooLarge, rules, counts, complete: verdictsOf(counts) === counts.considered };
 };
 

@@ -1,13 +1,13 @@
-/** Which candidates are worth keeping: those that no other beats in time, dollars and headroom at once, and the fastest. */
-import type { Seconds } from '../units/quantity.ts';
+/** Which candidates are worth keeping: those that no other beats in time, dollars, headroom and cards at once, and the fastest. */
 import { priceOf } from './outlook.ts';
 import type { Candidate } from './plan.ts';
 
 /** What a layout must beat, as numbers. */
 export interface Incumbent {
-  readonly step: Seconds;
+  readonly step: number;
   readonly price: number;
   readonly headroom: number;
+  readonly devices: number;
 }
 
 /** Layouts whose step is up to this many times the best one's may be on the front; a planner has no use for slower ones. */
@@ -19,28 +19,52 @@ export const incumbentOf = (candidate: Candidate): Incumbent => ({
   step: candidate.evaluation.step,
   price: priceOf(candidate),
   headroom: candidate.outlook.memory.headroom,
+  devices: candidate.job.devices,
 });
 
-/** True when a layout can be neither among the fastest nor on the front, even if it is as fast as its bound says. */
-export const cannotWin = (bound: Candidate, incumbents: readonly Incumbent[]): boolean => {
-  const least = incumbentOf(bound);
-  const faster = incumbents.filter(({ step }) => step <= least.step);
-  if (faster.length < FASTEST) return false;
-  const best = Math.min(...incumbents.map(({ step }) => step));
-  return least.step > SLOWEST * best || faster.some((incumbent) => dominates(incumbent, least));
+/**
+ * True when a layout can be neither among the fastest of its number of devices nor on the front, even if it is as good as
+ * `least` says. `incumbents` are sorted by their steps.
+ */
+export const cannotWin = (least: Incumbent, incumbents: readonly Incumbent[]): boolean => {
+  let faster = 0;
+  let isBeaten = false;
+  for (const incumbent of incumbents) {
+    if (incumbent.devices !== least.devices) continue;
+    if (incumbent.step > least.step) return false;
+    if (faster === 0 && least.step > SLOWEST * incumbent.step) isBeaten = true;
+    isBeaten ||= dominates(incumbent, least);
+    if (++faster >= FASTEST && isBeaten) return true;
+  }
+  return false;
 };
 
 /** As good in everything; of equals the earlier one stays. */
 const dominates = (one: Incumbent, other: Incumbent): boolean =>
-  one.step <= other.step && one.price <= other.price && one.headroom >= other.headroom;
+  one.step <= other.step && one.price <= other.price && one.headroom >= other.headroom && one.devices <= other.devices;
+
+/** Of each number of devices those worth a search's memory, fastest first; `candidates` are sorted so. */
+export const worthKeeping = (candidates: readonly Candidate[]): readonly Incumbent[] => {
+  const kept: Incumbent[] = [];
+  const counts = new Map<number, number>();
+  for (const own of candidates.map(incumbentOf)) {
+    const rank = counts.get(own.devices) ?? 0;
+    counts.set(own.devices, rank + 1);
+    const same = kept.filter(({ devices }) => devices === own.devices);
+    if (rank < FASTEST || !same.some((other) => dominates(other, own))) kept.push(own);
+  }
+  return kept;
+};
 
 /** The candidates that no other one beats, fastest first; `candidates` are sorted so. */
 export const frontOf = (candidates: readonly Candidate[]): readonly Candidate[] => {
   const front: Candidate[] = [];
-  const slowest = SLOWEST * (candidates[0]?.evaluation.step ?? 0);
+  const fastest = new Map<number, number>();
   for (const candidate of candidates) {
-    if (candidate.evaluation.step > slowest) break;
     const own = incumbentOf(candidate);
+    const best = fastest.get(own.devices) ?? own.step;
+    fastest.set(own.devices, best);
+    if (own.step > SLOWEST * best) continue;
     if (!front.some((other) => dominates(incumbentOf(other), own))) front.push(candidate);
   }
   return front;

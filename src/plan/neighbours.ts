@@ -50,7 +50,7 @@ export const neighboursOf = async (
   const held = { devices, precision, recompute, offload, layout };
   const points = changes(winner.job).map((change): Point => ({ ...held, ...change }));
   const legal = points.filter((point) => ruleAgainst(jobAt(scenario, point)) === null);
-  const looked = await new Crew(pool).run({ scenario, points: legal, look: 'simulate', incumbents: [] });
+  const looked = await new Crew(pool).simulate(scenario, legal);
   const seen = new Map(looked.map((one) => [one.point, one]));
   return points.map((point) => {
     const job = jobAt(scenario, point);

@@ -71,8 +71,11 @@ const runOf = ({ workload, cluster, devices }: Job, { step }: Evaluation): Outlo
 };
 
 /** What a step costs at the middle of the price range; where no price is known, its device-hours, which order alike. */
-export const priceOf = ({ job, evaluation }: Pick<Candidate, 'job' | 'evaluation'>): number => {
-  const price = hourlyPrice(job.cluster);
-  const hourly = price === null ? 1 : (price.low + price.high) / 2;
-  return (evaluation.step * job.devices * hourly) / SECONDS_AN_HOUR;
+export const priceOf = ({ job, evaluation }: Pick<Candidate, 'job' | 'evaluation'>): number =>
+  evaluation.step * (secondlyPrice(job.cluster) * job.devices);
+
+/** Of a device, for each second of a step, in dollars or in hours. */
+export const secondlyPrice = (cluster: Job['cluster']): number => {
+  const price = hourlyPrice(cluster);
+  return (price === null ? 1 : (price.low + price.high) / 2) / SECONDS_AN_HOUR;
 };

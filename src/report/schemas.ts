@@ -1,13 +1,25 @@
 /** The JSON Schemas of what `--json` prints, generated from what fills it. */
 import { z } from 'zod';
+import { differenceSchema } from './difference.ts';
 import { doctorSchema } from './doctor.ts';
+import { fewestSchema } from './fewest-devices.ts';
+import { largestSchema } from './largest-model.ts';
 import { planSchema } from './plan-json.ts';
 import { simulateSchema } from './simulate-json.ts';
+import { sweepSchema } from './sweep.ts';
+import { targetedSchema } from './target.ts';
 import { validationSchema } from './validation-json.ts';
+import { whyNotSchema } from './why-not.ts';
 
 /** By file name in `schemas/`. */
 export const reportSchemas = (): Readonly<Record<string, object>> => ({
   'plan.schema.json': published(planSchema),
+  'plan-target.schema.json': published(targetedSchema),
+  'plan-sweep.schema.json': published(sweepSchema),
+  'plan-why-not.schema.json': published(whyNotSchema),
+  'plan-min-gpus.schema.json': published(fewestSchema),
+  'plan-max-model.schema.json': published(largestSchema),
+  'plan-diff.schema.json': published(differenceSchema),
   'simulate.schema.json': published(simulateSchema),
   'validate.schema.json': published(validationSchema),
   'doctor.schema.json': published(doctorSchema),

@@ -10,6 +10,8 @@ export interface LayerKind {
   readonly window: number | null;
   /** False when keys and values are those of a layer before. */
   readonly ownsKeys: boolean;
+  /** Layers behind that read the same keys and values: their gradients come to this one. */
+  readonly readersBehind: number;
 }
 
 type Kinded = Pick<Model, 'layers' | 'experts' | 'window' | 'kvShare'>;
@@ -46,15 +48,25 @@ export const predictorKind = (model: Kinded): LayerKind => kindOf({ ...model, kv
 const KNOWN = new WeakMap<Kinded, readonly LayerKind[]>();
 const COUNTS = new WeakMap<Kinded, ReadonlyMap<LayerKind, number>>();
 
-const kindOf = ({ experts, window, kvShare }: Kinded, layer: number): LayerKind => {
+const kindOf = ({ layers, experts, window, kvShare }: Kinded, layer: number): LayerKind => {
   const hasExperts = experts?.layers[layer] ?? false;
   const isWindowed = window?.layers[layer] ?? false;
   const ownsKeys = layer % kvShare === 0;
-  const name = ['layer', hasExperts && 'of experts', isWindowed && 'windowed', !ownsKeys && `with the keys of ${layer % kvShare} before`];
+  // The last group of layers that share keys may be short of some.
+  const readersBehind = Math.min(kvShare - 1 - (layer % kvShare), layers - 1 - layer);
+  const missing = kvShare - 1 - (layer % kvShare) - readersBehind;
+  const name = [
+    'layer',
+    hasExperts && 'of experts',
+    isWindowed && 'windowed',
+    !ownsKeys && `with the keys of ${layer % kvShare} before`,
+    missing > 0 && `with ${readersBehind} behind`,
+  ];
   return {
     name: name.filter((part) => part !== false).join(' '),
     hasExperts,
     window: isWindowed ? window!.size : null,
     ownsKeys,
+    readersBehind,
   };
 };

@@ -82,6 +82,7 @@ const questionOf = ({ layout, memory, ...written }: Written): Omit<Scenario, 'ti
     recompute: written.recompute,
     offload: memory.offload,
     software: written.software,
+    search: written.search,
     memoryMargin: memory.margin,
     seed: written.seed,
   };

@@ -7,6 +7,7 @@ import { ALLOCATOR_OVERHEAD, EXPERT_IMBALANCE, FRAMEWORK_MEMORY, PRECISION } fro
 import { ratio } from '../units/quantity.ts';
 import { LAYERS_MAX, modelSchema } from './model-schema.ts';
 import type { ContextRanks } from './scenario.ts';
+import { BREADTHS } from './scenario.ts';
 import { axis, closed, count, figure, flag, oneOf, share, size, whole, words } from './shape.ts';
 
 const schedule = oneOf(SCHEDULES);
@@ -190,6 +191,9 @@ const shape = {
   recompute: searched(recomputeAxis).describe('Absent: none, selective and full are searched.'),
   memory: memory.prefault({}),
   software: software.prefault({}),
+  search: oneOf(BREADTHS)
+    .default('usual')
+    .describe('What a free axis tries: what most people use, or everything that is legal.'),
   seed: whole(0).default(1),
 };
 

@@ -4,6 +4,9 @@ import type { ContextKind, Offload, Precision, Recompute, ScheduleName, Software
 import type { Model } from './model.ts';
 import type { Ratio } from '../units/quantity.ts';
 
+export const BREADTHS = ['usual', 'whole'] as const;
+export type Breadth = (typeof BREADTHS)[number];
+
 /** The values to try on an axis: the ones given (a fixed axis gives one), or null for every legal one. */
 export type Axis<T> = readonly T[] | null;
 
@@ -43,6 +46,8 @@ export interface Scenario {
   readonly recompute: Axis<Recompute>;
   readonly offload: readonly Offload[];
   readonly software: Software;
+  /** What a free axis tries: what every engine has and most people use, or everything that is legal. */
+  readonly search: Breadth;
   /** Share of the card's memory that a plan must leave free: the winner of many estimates is biased upwards. */
   readonly memoryMargin: Ratio;
   readonly seed: number;

@@ -7,17 +7,19 @@ import { collectiveShape, collectiveTime, scratchBytes, sentBytes } from '../col
 import { pushTime } from '../collectives/link-rate.ts';
 import type { Axis } from '../effects/group.ts';
 import { AXES, positionIn } from '../effects/group.ts';
-import type { Collective, Compute, Mark, Program, Receive, Section, Send } from '../effects/effect.ts';
+import type { Collective, Compute, Mark, Move, Program, Receive, Section, Send } from '../effects/effect.ts';
 import type { Handlers, World } from '../effects/program.ts';
 import { blocked, Descend, Strand } from '../effects/program.ts';
 import { sizeOf } from '../effects/tensor.ts';
-import { costOf } from '../kernels/op.ts';
+import { costOf, isOnHost } from '../kernels/op.ts';
 import type { Rank } from '../units/identity.ts';
 import { blockId } from '../units/identity.ts';
-import type { Instant, Seconds } from '../units/quantity.ts';
+import type { Bytes, Instant, Seconds } from '../units/quantity.ts';
 import { instant, instantZero, latest, later, plus, transferTime } from '../units/quantity.ts';
 import type { Term } from './evaluation.ts';
 import { Ledger } from '../memory/ledger.ts';
+import type { Tier } from '../memory/tier.ts';
+import { opposite } from '../memory/tier.ts';
 import { Mailbox } from './mailbox.ts';
 import type { Machine } from './machine.ts';
 import { linkBetween } from './machine.ts';
@@ -87,14 +89,15 @@ export class KahnWorld implements World<Course> {
     receiveAny: () => {
       throw new TypeError('a choice by arrival needs the event queue of the message rung');
     },
-    allocate: ({ state }, { size, purpose }) => {
-      state.ledger.add(purpose, size);
-      return { id: blockId(this.#blocks++), size, purpose, values: null };
+    allocate: ({ state }, { size, purpose, tier }) => {
+      state.ledger.add(purpose, size, tier);
+      return { id: blockId(this.#blocks++), size, purpose, tier, values: null };
     },
-    release: ({ state }, { block }) => state.ledger.add(block.purpose, -block.size),
+    release: ({ state }, { block }) => state.ledger.add(block.purpose, -block.size, block.tier),
     load: (strand, { into }) => this.#spend(strand, 'input', this.#hostTime(sizeOf(into))),
     store: (strand, { size }) => this.#spend(strand, 'input', transferTime(size, this.#machine.storageRate)),
-    move: (strand, { block }) => this.#spend(strand, 'input', this.#hostTime(block.size)),
+    move: (strand, effect) => this.#move(strand, effect),
+    copy: (strand, { size, to }) => this.#copy(strand, size, to),
     draw: () => {
       throw new TypeError('a seeded draw needs the message rung');
     },
@@ -126,7 +129,7 @@ export class KahnWorld implements World<Course> {
     if (tape === null || state.name === null) return;
     // All that it spent, waits apart, in one piece: whatever it waited for lay before.
     const nanoseconds = state.meter.spent - state.waited.spent;
-    tape.write({ kind: 'start', name: state.name, nanoseconds, isStreamed: !state.name.startsWith('load') });
+    tape.write({ kind: 'start', name: state.name, nanoseconds, isStreamed: isStreamed(state.name) });
   }
 
   /** Runs the programs side by side until nothing is left to do. */
@@ -140,7 +143,7 @@ export class KahnWorld implements World<Course> {
   }
 
   #compute(strand: Strand<Course>, { op }: Compute): void {
-    strand.state.meter.execute(costOf(op).flops);
+    if (!isOnHost(op)) strand.state.meter.execute(costOf(op).flops);
     this.#spend(strand, strand.state.override ?? termOfOp(op), opTime(op, this.#machine));
   }
 
@@ -202,7 +205,17 @@ export class KahnWorld implements World<Course> {
     return profile;
   }
 
-  #hostTime(size: Parameters<typeof transferTime>[0]): Seconds {
+  /** While it is on its way, a block is held at both ends. */
+  #move(strand: Strand<Course>, { block, to }: Move): void {
+    strand.state.ledger.add(block.purpose, block.size, to);
+    this.#copy(strand, block.size, to);
+    strand.state.ledger.add(block.purpose, -block.size, opposite(to));
+  }
+  #copy(strand: Strand<Course>, size: Bytes, to: Tier): void {
+    strand.state.meter.copy(to, size);
+    this.#spend(strand, 'offload', this.#hostTime(size));
+  }
+  #hostTime(size: Bytes): Seconds {
     return plus(this.#machine.hostLatency, transferTime(size, this.#machine.hostRate));
   }
   #spend({ state }: Strand<Course>, term: Term, duration: Seconds): void {
@@ -213,6 +226,9 @@ export class KahnWorld implements World<Course> {
     state.cause = term;
   }
 }
+
+/** The rank's traffic with other ranks goes one behind another; what comes from the host or goes there has no part in it. */
+const isStreamed = (name: string): boolean => !['load', 'leave', 'return'].some((own) => name.startsWith(own));
 
 const laneOf = (rank: Rank, axis: Axis): number => rank * AXES.length + AXES.indexOf(axis);
 

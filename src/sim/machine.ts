@@ -18,6 +18,8 @@ export interface Machine {
   /** Achieved between a device and its host, and the time to start a copy. */
   readonly hostRate: BytesPerSecond;
   readonly hostLatency: Seconds;
+  /** A device's share of its host's memory bandwidth. */
+  readonly hostMemoryRate: BytesPerSecond;
   /** Devices that reach each other over the scale-up links. */
   readonly scaleUpDomain: number;
   readonly storageRate: BytesPerSecond;
@@ -50,7 +52,7 @@ export const peakOf = (
 };
 
 export const machineOf = (job: Job): Machine => {
-  const { accelerator, pcie, scaleUpDomain, ssd } = job.cluster;
+  const { accelerator, pcie, hostMemoryBandwidth, scaleUpDomain, ssd } = job.cluster;
   const rate = (asked: MatrixDtype): FlopsPerSecond => {
     const peak = peakOf(job, asked);
     const isNarrow = peak.dtype === 'fp8' || peak.dtype === 'fp4';
@@ -65,6 +67,7 @@ export const machineOf = (job: Job): Machine => {
     links: linksOf(job),
     hostRate: bytesPerSecond(pcie.bandwidth.value * pcie.efficiency.value),
     hostLatency: pcie.latency.value,
+    hostMemoryRate: hostMemoryBandwidth.value,
     scaleUpDomain,
     storageRate: ssd.bandwidth.value,
   };

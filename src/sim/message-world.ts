@@ -4,12 +4,12 @@
  */
 import { messageProgram } from '../collectives/collective.ts';
 import { pushTime } from '../collectives/link-rate.ts';
-import type { Compute, Mark, Program, Receive, ReceiveAny, Section, Send } from '../effects/effect.ts';
+import type { Compute, Mark, Move, Program, Receive, ReceiveAny, Section, Send } from '../effects/effect.ts';
 import type { Handlers, World } from '../effects/program.ts';
 import { blocked, Descend, Strand } from '../effects/program.ts';
 import { sizeOf } from '../effects/tensor.ts';
 import type { Trace, TraceEntry } from '../effects/trace.ts';
-import { costOf } from '../kernels/op.ts';
+import { costOf, isOnHost } from '../kernels/op.ts';
 import type { Rank } from '../units/identity.ts';
 import { blockId } from '../units/identity.ts';
 import type { Bytes, Instant, Seconds } from '../units/quantity.ts';
@@ -18,6 +18,8 @@ import { Agenda } from './agenda.ts';
 import { Draws } from './draws.ts';
 import type { Term } from './evaluation.ts';
 import { LedgerTape } from '../memory/ledger-tape.ts';
+import type { Tier } from '../memory/tier.ts';
+import { opposite } from '../memory/tier.ts';
 import { Lifecycles } from './lifecycles.ts';
 import type { Machine } from './machine.ts';
 import { linkBetween } from './machine.ts';
@@ -94,19 +96,21 @@ export class MessageWorld implements World<Path> {
     send: (strand, effect) => this.#send(strand, effect),
     receive: (strand, effect) => this.#receive(strand, effect),
     receiveAny: (strand, effect) => this.#receiveAny(strand, effect),
-    allocate: ({ state }, { size, purpose }) => {
-      state.tape.add(purpose, size);
-      return { id: blockId(this.#blocks++), size, purpose, values: null };
+    allocate: ({ state }, { size, purpose, tier }) => {
+      state.tape.add(purpose, size, tier);
+      return { id: blockId(this.#blocks++), size, purpose, tier, values: null };
     },
-    release: ({ state }, { block }) => state.tape.add(block.purpose, -block.size),
-    load: (strand, { into }) => this.#copy(strand, 'load', sizeOf(into)),
+    release: ({ state }, { block }) => state.tape.add(block.purpose, -block.size, block.tier),
+    load: (strand, { into }) =>
+      this.#occupy(strand, 'pcie', { name: 'load', term: 'input', duration: this.#hostTime(sizeOf(into)) }),
     store: (strand, { size }) =>
       this.#occupy(strand, 'storage', {
         name: 'store',
         term: 'input',
         duration: transferTime(size, this.#machine.storageRate),
       }),
-    move: (strand, { block }) => this.#copy(strand, 'move', block.size),
+    move: (strand, effect) => this.#move(strand, effect),
+    copy: (strand, { size, to }) => this.#copy(strand, size, { name: 'copy', to }),
     draw: (_, { stream }) => this.#draws.next(stream),
     sleep: (strand, { delay }) => this.#resumeAt(strand, later(this.#now, delay), 'bubble'),
     now: () => this.#now,
@@ -147,23 +151,30 @@ export class MessageWorld implements World<Path> {
 
   #compute(strand: Strand<Path>, { op }: Compute): void | typeof blocked {
     const { state, rank } = strand;
-    state.meter.execute(costOf(op).flops);
     const duration = opTime(op, this.#machine);
-    if (duration === 0) return;
     const work = { name: op.kind, term: state.override ?? termOfOp(op), duration };
+    if (isOnHost(op)) return this.#occupy(strand, 'host', work);
+    state.meter.execute(costOf(op).flops);
+    if (duration === 0) return;
     this.#lifecycles.whenAble(rank, this.#slowdown, (speed) => {
       this.#occupy(strand, 'compute', speed === 1 ? work : { ...work, duration: times(duration, 1 / speed) });
     });
     return blocked;
   }
 
-  #copy(strand: Strand<Path>, name: string, size: Bytes): typeof blocked {
-    const { hostLatency, hostRate } = this.#machine;
-    return this.#occupy(strand, 'pcie', {
-      name,
-      term: 'input',
-      duration: plus(hostLatency, transferTime(size, hostRate)),
-    });
+  /** While it is on its way, a block is held at both ends. */
+  #move(strand: Strand<Path>, { block, to }: Move): typeof blocked {
+    strand.state.tape.add(block.purpose, block.size, to);
+    strand.state.tape.add(block.purpose, -block.size, opposite(to));
+    return this.#copy(strand, block.size, { name: 'move', to });
+  }
+  /** Each direction of the bus is a lane; what the loader reads is too little to be in the way. */
+  #copy(strand: Strand<Path>, size: Bytes, { name, to }: { name: string; to: Tier }): typeof blocked {
+    strand.state.meter.copy(to, size);
+    return this.#occupy(strand, `pcie to ${to}`, { name, term: 'offload', duration: this.#hostTime(size) });
+  }
+  #hostTime(size: Bytes): Seconds {
+    return plus(this.#machine.hostLatency, transferTime(size, this.#machine.hostRate));
   }
 
   /** Keeps a lane of the rank busy, behind what it is already busy with, and resumes the strand when that is done. */

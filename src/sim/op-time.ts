@@ -1,6 +1,6 @@
 /** How long an operation keeps a device busy: a roofline whose roof depends on the shape. */
 import type { Op } from '../kernels/op.ts';
-import { costOf } from '../kernels/op.ts';
+import { costOf, isOnHost } from '../kernels/op.ts';
 import type { FlashAttention } from '../kernels/op/attention.ts';
 import type { GroupedMatmul } from '../kernels/op/grouped-matmul.ts';
 import type { Matmul } from '../kernels/op/matmul.ts';
@@ -56,11 +56,13 @@ const flashTime = (op: FlashAttention, machine: Machine): Seconds => {
 
 /**
  * The longer of arithmetic and memory traffic, and the gap between kernels. Additions within a collective are free:
- * the achieved rate of the link was measured with them. So is what moves no bytes and multiplies nothing.
+ * the achieved rate of the link was measured with them. So is what moves no bytes and multiplies nothing. On the host
+ * traffic alone counts.
  */
 export const opTime = (op: Op, machine: Machine): Seconds => {
   const { traffic } = costOf(op);
   if (op.kind === 'accumulate' || (traffic === 0 && op.kind !== 'matmul')) return zeroSeconds;
+  if (isOnHost(op)) return transferTime(traffic, machine.hostMemoryRate);
   const memory = transferTime(traffic, machine.memoryRate);
   return plus(larger(arithmeticTime(op, machine), memory), machine.launch);
 };

@@ -3,7 +3,7 @@ import { shardsGradients } from '../actors/model-chunk.ts';
 import { microbatchesToPeak } from '../actors/schedules/schedule.ts';
 import type { Slot } from '../actors/schedules/slot.ts';
 import { chunkOf, microbatchOf, passOf } from '../actors/schedules/slot.ts';
-import type { MemoryDelta } from '../memory/ledger.ts';
+import type { HostDelta, MemoryDelta } from '../memory/ledger.ts';
 import { Ledger } from '../memory/ledger.ts';
 import type { Moment } from '../memory/moment.ts';
 import { PURPOSES } from '../memory/purpose.ts';
@@ -52,7 +52,7 @@ const peakOf = (alone: StageAlone, list: SlotList, isCut: boolean): Peak => {
     held += growth;
   }
   const slot = list.slots[Math.min(summit - 2, list.slots.length - 1)];
-  return { memory: heldAt(way, { peak, summit }), moment: slot === undefined ? null : momentOf(slot) };
+  return { memory: { ...heldAt(way, { peak, summit }), host: hostOf(way) }, moment: slot === undefined ? null : momentOf(slot) };
 };
 
 /** A piece for every slot. */
@@ -77,8 +77,18 @@ const NOTHING: Piece = {
   plain: null,
 };
 
+/** The same of the host's memory, which peaks at a moment of its own. */
+const hostOf = (way: readonly Piece[]): HostDelta => {
+  let [net, peak] = [0, 0];
+  for (const { memory } of way) {
+    peak = Math.max(peak, net + memory.host.peak);
+    net += memory.host.net;
+  }
+  return { net, peak };
+};
+
 /** What is held at the peak, purpose by purpose. */
-const heldAt = (way: readonly Piece[], { peak, summit }: { peak: number; summit: number }): MemoryDelta => {
+const heldAt = (way: readonly Piece[], { peak, summit }: { peak: number; summit: number }): Omit<MemoryDelta, 'host'> => {
   const net = PURPOSES.map(() => 0);
   for (let index = 0; index < summit; index++) {
     const { memory } = way[index]!;

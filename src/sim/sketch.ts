@@ -15,10 +15,12 @@ import { chunksOf, splitLayers, unitsOf } from '../model/stages.ts';
 import type { Chunk } from '../model/stages.ts';
 import type { Unit } from '../model/unit.ts';
 import { elementsOfAll } from '../model/unit.ts';
-import type { Job, Recompute } from '../scenario/job.ts';
+import type { Job, Layout, Recompute } from '../scenario/job.ts';
 import { expertDataRanks, microbatchesOf } from '../scenario/job.ts';
+import type { LayerKind } from '../scenario/layer-kind.ts';
 import { layerKinds } from '../scenario/layer-kind.ts';
 import { endsOf, positionCount } from '../scenario/layer-split.ts';
+import type { Model } from '../scenario/model.ts';
 import { rank, stage as stageOf } from '../units/identity.ts';
 import type { Rank } from '../units/identity.ts';
 import type { Bytes, Seconds } from '../units/quantity.ts';
@@ -185,10 +187,10 @@ const figuresAt = (job: Job, self: Rank, { fabric, cache }: { fabric: string; ca
   return { units: new Map(entries), hop, flow };
 };
 
-/** One chunk of the embedding, a layer of each kind (or two, of which the first runs again), and the head. */
+/** One chunk of the embedding, layers of each kind (twice as many, of which the first half runs again), and the head. */
 const sampleOf = (context: DeviceContext): DeviceContext => {
   const { job } = context;
-  const kinds = [...new Set(layerKinds(job.model))];
+  const kinds = groupsOf(job.model).flat();
   const isAgain = job.recompute.kind === 'full';
   const recompute: Recompute = isAgain ? { kind: 'full', layers: kinds.length } : job.recompute;
   const [last] = chunksOf(job.model, [0, job.model.layers]).slice(-1);
@@ -199,7 +201,26 @@ const sampleOf = (context: DeviceContext): DeviceContext => {
     predictors: last!.predictors,
     hasHead: true,
   };
-  return { ...context, job: { ...job, recompute }, chunks: [chunk], ranges: [context.ranges[0]!] };
+  // One microbatch in one chunk is enough for all profiles; no schedule splits it.
+  const layout: Layout = { ...job.layout, schedule: '1f1b', vp: 1 };
+  return {
+    ...context,
+    job: { ...job, layout, recompute },
+    chunks: [chunk],
+    microbatches: 1,
+    ranges: [{ start: 0, end: 1 }],
+  };
+};
+
+/** The different groups of layers that share keys: a layer does what it does among those of its own group only. */
+const groupsOf = (model: Model): readonly (readonly LayerKind[])[] => {
+  const kinds = layerKinds(model);
+  const groups = new Map<string, readonly LayerKind[]>();
+  for (let start = 0; start < kinds.length; start += model.kvShare) {
+    const group = kinds.slice(start, start + model.kvShare);
+    groups.set(group.map(({ name }) => name).join(', '), group);
+  }
+  return [...groups.values()];
 };
 
 const pipeFigures = (job: Job, frame: FrameFigures): PipeFigures => {

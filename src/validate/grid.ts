@@ -63,14 +63,19 @@ const rest = ({ dp }: Row, ranks: number): number => (dp !== null && ranks % dp 
 const dpWords = ({ dp }: Row, derived: number): readonly string[] =>
   dp === derived || dp === null ? [] : [`dp ${derived}: from the cards, where the row says ${dp}`];
 
-/** Rows name the kind in their id or their notes; Megatron-Core, torchtitan and their kin pass keys round unless told otherwise. */
-const contextOf = ({ cp, id, notes }: Row): Filled<{ readonly cp: number; readonly contextKind: ContextKind }> => {
-  const ranks = cp ?? 1;
-  const words = `${id} ${notes ?? ''}`;
-  if (ranks === 1) return stated({ cp: 1, contextKind: 'ring' });
-  if (/ulysses|all-to-all|a2a/i.test(words)) return stated({ cp: ranks, contextKind: 'all-to-all' });
-  const ring = { cp: ranks, contextKind: 'ring' } as const;
-  return /ring/i.test(words) ? stated(ring) : assume(ring, 'cp kind ring: not stated');
+/** Where a row names the kind in its id or its notes alone, that counts too; Megatron-Core and torchtitan pass keys round. */
+const contextOf = (row: Row): Filled<Pick<Grid, 'cp' | 'contextKind'>> => {
+  const cp = row.cp ?? 1;
+  if (cp === 1) return stated({ cp, contextKind: 'ring' });
+  const named = row.cp_kind ?? contextKindIn(`${row.id} ${row.notes ?? ''}`);
+  return named === null
+    ? assume({ cp, contextKind: 'ring' }, 'cp_kind ring: not stated')
+    : stated({ cp, contextKind: named });
+};
+
+const contextKindIn = (words: string): ContextKind | null => {
+  if (/ulysses|all-to-all|a2a/i.test(words)) return 'all-to-all';
+  return /\bring\b/i.test(words) ? 'ring' : null;
 };
 
 /** Ranks of the experts: of an open number the fewest are tried first; the tensor ranks of others are folded into them. */

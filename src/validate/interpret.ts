@@ -97,15 +97,19 @@ const softwareOf = (row: Row, sequence: number): Filled<Software> => {
   return { value, assumed: [words, ...capacity.assumed, ...balanceWords(row)] };
 };
 
-/** Megatron's benchmarks that drop tokens do so with a capacity of the mean. */
-const capacityOf = ({ notes }: Row): Filled<number | null> =>
-  /token-drop/i.test(notes ?? '')
+/** Megatron's benchmarks that drop tokens do so beyond the mean. */
+const capacityOf = ({ model, notes }: Row): Filled<number | null> => {
+  if (model.moe === null || model.moe.capacity !== null) return stated(model.moe?.capacity ?? null);
+  return /token-drop/i.test(notes ?? '')
     ? assume(1, 'expert capacity 1: tokens are dropped, beyond what is not stated')
     : stated(null);
+};
 
 /** A benchmark may force its router to use all experts alike; a router that learns does so only on average. */
-const balanceWords = ({ model, notes, id }: Row): readonly string[] =>
-  model.moe === null || /forced/i.test(`${id} ${notes ?? ''}`) ? [] : ['experts balanced: not stated'];
+const balanceWords = ({ model, notes }: Row): readonly string[] =>
+  model.moe === null || model.moe.forced === true || /forced/i.test(notes ?? '')
+    ? []
+    : ['experts balanced: not stated'];
 
 /** What the row says and no prediction takes into account yet. */
 const ignoredOf = (row: Row): readonly string[] => [

@@ -1,6 +1,6 @@
 /** A measured row: what a source published of one run, with every field that it may leave open. */
 import { z } from 'zod';
-import { ZERO_STAGES } from '../scenario/job.ts';
+import { CONTEXT_KINDS, ZERO_STAGES } from '../scenario/job.ts';
 
 /** A field that a row may leave out or set to null: both read as null. */
 const open = <S extends z.ZodType>(schema: S) => schema.nullish().transform((value) => value ?? null);
@@ -20,6 +20,10 @@ const EXPERTS = z.looseObject({
   shared: open(z.int().min(0).max(1000)),
   /** Layers before the first of experts. */
   first_dense: open(z.int().min(0).max(1000)),
+  /** True when the benchmark makes the router use all experts alike. */
+  forced: open(z.boolean()),
+  /** Tokens an expert takes at most, over the mean. */
+  capacity: open(amount),
 });
 
 const LATENT = z.looseObject({
@@ -76,6 +80,7 @@ export const ROW = z.looseObject({
   vp: open(count),
   dp: open(count),
   cp: open(count),
+  cp_kind: open(z.literal(CONTEXT_KINDS)),
   ep: open(count),
   etp: open(count),
   zero: open(z.literal(ZERO_STAGES)),

@@ -1,6 +1,7 @@
 /** Plans of every shape, drawn at random but whole: terms add up to the step, blocks to the peak. */
 import fc from 'fast-check';
 import type { Arbitrary } from 'fast-check';
+import { AXES } from '../../src/effects/group.ts';
 import { PURPOSES } from '../../src/memory/purpose.ts';
 import type { Candidate, Infeasible, Neighbour, Plan, Verdict } from '../../src/plan/plan.ts';
 import { keyed } from '../../src/report/json.ts';
@@ -34,14 +35,17 @@ const jobs: Arbitrary<Job> = fc
       { kind: 'full', layers: 12 },
     ),
     hasTokens: fc.boolean(),
+    further: fc.option(fc.record({ cp: powers(2), ep: powers(3), etp: powers(1), replicas: powers(2) }), { freq: 1 }),
+    offload: fc.constantFrom(NO_OFFLOAD, { optimizer: 'dram' as const, activations: 0.5 }),
   })
-  .map(({ tp, pp, dp, isInterleaved, precision, recompute, hasTokens, ...rest }) => ({
+  .map(({ tp, pp, dp, isInterleaved, precision, recompute, hasTokens, further, offload, ...rest }) => ({
     model,
     cluster,
-    devices: tp * pp * dp,
+    devices: tp * pp * dp * (further?.cp ?? 1),
     workload: { kind: 'pretrain', sequence: 2048, globalBatch: 1536, tokens: hasTokens ? 300e9 : null },
     layout: {
       ...PLAIN_LAYOUT,
+      ...further,
       tp,
       pp,
       vp: isInterleaved ? 4 : 1,
@@ -53,7 +57,7 @@ const jobs: Arbitrary<Job> = fc
     },
     precision,
     recompute,
-    offload: NO_OFFLOAD,
+    offload,
     software,
     seed: 1,
   }));
@@ -110,7 +114,7 @@ const candidateOf = (job: Job): Arbitrary<Candidate> =>
           step,
           stages,
           hardwareFlops: flops(1e18),
-          sent: { tp: bytes(1e9), pp: bytes(1e8), dp: bytes(1e10), control: bytes(0) },
+          sent: keyed(AXES, (axis) => bytes(1e8 * AXES.indexOf(axis))),
         },
         outlook: {
           tokensPerSecond: (1536 * 2048) / step,
@@ -176,6 +180,7 @@ const scenarioOf = (job: Job): Scenario => ({
   precision: ['bf16'],
   recompute: null,
   software,
+  search: 'usual',
   memoryMargin: ratio(0.05),
   seed: 1,
 });

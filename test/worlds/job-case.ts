@@ -1,57 +1,73 @@
 /** Jobs to try the laws on: every legal layout of a few ranks, and random jobs of every kind that an engine would start. */
 import fc from 'fast-check';
-import { ruleAgainst } from '../../src/plan/rules.ts';
-import type { Job, Layout, Recompute, ScheduleName } from '../../src/scenario/job.ts';
-import { PLAIN_LAYOUT, PRECISIONS, RECOMPUTE_MODULES, SCHEDULES, ZERO_STAGES } from '../../src/scenario/job.ts';
+import type { Job, Layout, Recompute, RecomputeModule, ScheduleName } from '../../src/scenario/job.ts';
+import { CONTEXT_KINDS, PRECISIONS, RECOMPUTE_MODULES, SCHEDULES, ZERO_STAGES } from '../../src/scenario/job.ts';
 import type { Model } from '../../src/scenario/model.ts';
+import { anyModel } from './any-model.ts';
 import { divisorsOf } from './collective-case.ts';
-import { tinyCluster, tinyJob, tinySoftware } from './jobs.ts';
+import { tinyCluster, tinyJob, tinyModel, tinySoftware } from './jobs.ts';
+import { isLegal } from './legality.ts';
 
 /** What a test fixes of a job, beside the layout. */
 export type JobParts = Omit<NonNullable<Parameters<typeof tinyJob>[0]>, 'layout'>;
 
-/** The grids of `devices` ranks: tensor, pipeline and data ranks. */
-const gridsOf = (devices: number): readonly Pick<Layout, 'tp' | 'pp' | 'dp'>[] =>
-  divisorsOf(devices).flatMap((tp) => divisorsOf(devices / tp).map((pp) => ({ tp, pp, dp: devices / tp / pp })));
+/** Model chunks a stage that a schedule may have, of those worth trying. */
+const CHUNKS: Readonly<Record<ScheduleName, readonly number[]>> = {
+  gpipe: [1],
+  '1f1b': [1],
+  interleaved: [2, 4],
+  'zb-h1': [1],
+  'zb-v': [2],
+  dualpipe: [2],
+};
+
+type Grid = Pick<Layout, 'tp' | 'cp' | 'pp' | 'dp'>;
+
+/** The grids of `devices` ranks: tensor, context, pipeline and data ranks. */
+const gridsOf = (devices: number): readonly Grid[] =>
+  divisorsOf(devices).flatMap((tp) =>
+    divisorsOf(devices / tp).flatMap((cp) =>
+      divisorsOf(devices / tp / cp).map((pp) => ({ tp, cp, pp, dp: devices / tp / cp / pp })),
+    ),
+  );
 
 /** Each schedule with the model chunks it may have. */
-const PIPELINES: readonly Pick<Layout, 'schedule' | 'vp'>[] = SCHEDULES.flatMap((schedule: ScheduleName) =>
-  (schedule === 'interleaved' ? [2, 4] : [1]).map((vp) => ({ schedule, vp })),
+const PIPELINES: readonly Pick<Layout, 'schedule' | 'vp'>[] = SCHEDULES.flatMap((schedule) =>
+  CHUNKS[schedule].map((vp) => ({ schedule, vp })),
 );
 
-/** Every legal layout of `devices` ranks: grids, schedules, ZeRO stages, sequence parallel or not. */
+/** Every legal layout of `devices` ranks: grids, schedules, ZeRO stages, sequence parallel or not, experts spread or not. */
 export const legalJobs = (devices: number, parts: JobParts = {}): readonly Job[] =>
   gridsOf(devices)
-    .flatMap((grid) =>
-      PIPELINES.flatMap((pipeline) =>
-        ZERO_STAGES.flatMap((zero) =>
-          [false, true].map((sequenceParallel) =>
-            tinyJob({ ...parts, layout: { ...grid, ...pipeline, zero, sequenceParallel } }),
-          ),
-        ),
-      ),
-    )
-    .filter((job) => ruleAgainst(job) === null);
+    .flatMap((grid) => CONTEXT_KINDS.map((contextKind) => ({ ...grid, contextKind })))
+    .flatMap((grid) => PIPELINES.map((pipeline) => ({ ...grid, ...pipeline })))
+    .flatMap((grid) => expertGridsOf(grid, parts).map((experts) => ({ ...grid, ...experts })))
+    .flatMap((grid) => ZERO_STAGES.map((zero) => ({ ...grid, zero })))
+    .flatMap((grid) => [false, true].map((sequenceParallel) => ({ ...grid, sequenceParallel })))
+    .map((layout) => tinyJob({ ...parts, layout }))
+    .filter(isLegal);
 
-/** Every kind of dense model, small. */
-const anyModel: fc.Arbitrary<Partial<Model>> = fc
-  .record({
-    layers: fc.integer({ min: 1, max: 9 }),
-    kvHeads: fc.constantFrom(8, 4, 2, 1),
-    headDim: fc.constantFrom(32, 48),
-    ffn: fc.constantFrom(512, 1024, 688),
-    gated: fc.boolean(),
-    activation: fc.constantFrom('gelu' as const, 'silu' as const, 'relu' as const),
-    norm: fc.constantFrom('layernorm' as const, 'rmsnorm' as const),
-    parallelBlock: fc.boolean(),
-    position: fc.constantFrom('learned' as const, 'rope' as const, 'alibi' as const, 'none' as const),
-    vocabulary: fc.constantFrom(1024, 1000, 997),
-    tied: fc.boolean(),
-    bias: fc.record({ qkv: fc.boolean(), attentionOut: fc.boolean(), mlp: fc.boolean(), head: fc.boolean() }),
-    embeddingNorm: fc.boolean(),
-    dropout: fc.boolean(),
-  })
-  .map((model) => ({ ...model, positions: model.position === 'learned' ? 512 : 0 }));
+/** Expert ranks and an expert's tensor ranks: of a dense model one of each. */
+const expertGridsOf = ({ tp, cp, dp }: Grid, { model }: JobParts): readonly Pick<Layout, 'ep' | 'etp'>[] =>
+  (model?.experts ?? null) === null
+    ? [{ ep: 1, etp: 1 }]
+    : divisorsOf(tp * cp * dp).flatMap((ep) => divisorsOf((tp * cp * dp) / ep).map((etp) => ({ ep, etp })));
+
+/** Modules that some layer of the model has. */
+const modulesOf = ({ experts, latent, layers }: Model): readonly RecomputeModule[] => {
+  const isDense = experts === null || experts.layers.slice(0, layers).includes(false);
+  const has: Readonly<Record<RecomputeModule, boolean>> = {
+    core_attn: true,
+    layernorm: true,
+    mlp_act: isDense,
+    mlp: isDense,
+    moe_act: experts !== null,
+    moe: experts !== null,
+    shared_experts: experts !== null && experts.sharedFfn > 0,
+    mla_up_proj: latent !== null,
+  };
+  return RECOMPUTE_MODULES.filter((module) => has[module]);
+};
 
 const anyRecompute: fc.Arbitrary<Recompute> = fc.oneof(
   fc.constant({ kind: 'none' } as const),
@@ -62,23 +78,57 @@ const anyRecompute: fc.Arbitrary<Recompute> = fc.oneof(
   fc.record({ kind: fc.constant('full' as const), layers: fc.constantFrom('all' as const, 1, 2) }),
 );
 
+const recomputeFor = (model: Model, recompute: Recompute): Recompute => {
+  if (recompute.kind !== 'selective') return recompute;
+  const modules = recompute.modules.filter((module) => modulesOf(model).includes(module));
+  return modules.length === 0 ? { kind: 'none' } : { kind: 'selective', modules };
+};
+
+/** Whatever a layout may be, of so many ranks; most of what it cannot be for a model is left out when it is known. */
 const anyLayout = (devices: number): fc.Arbitrary<Layout> =>
   fc
     .record({
       grid: fc.constantFrom(...gridsOf(devices)),
       pipeline: fc.constantFrom(...PIPELINES),
+      contextKind: fc.constantFrom(...CONTEXT_KINDS),
       microbatch: fc.constantFrom(1, 2),
       zero: fc.constantFrom(...ZERO_STAGES),
       sequenceParallel: fc.boolean(),
+      ep: fc.constantFrom(1, 2, 4, 8),
+      etp: fc.constantFrom(1, 1, 2, 4),
+      replicas: fc.constantFrom(1, 1, 2),
+      firstLayers: fc.constantFrom(null, null, 1, 2),
+      lastLayers: fc.constantFrom(null, null, 1, 2),
     })
-    .map(({ grid, pipeline, microbatch, zero, sequenceParallel }) => ({
-      ...PLAIN_LAYOUT,
-      ...grid,
-      ...(grid.pp === 1 ? { schedule: '1f1b' as const, vp: 1 } : pipeline),
-      microbatch,
-      zero: grid.dp === 1 ? 0 : grid.pp > 1 && zero > 1 ? 1 : zero,
-      sequenceParallel: sequenceParallel && grid.tp > 1,
-    }));
+    .map(({ grid, pipeline, ...rest }) => {
+      const { tp, cp, pp, dp } = grid;
+      const zero = cp * dp === 1 ? 0 : pp > 1 && rest.zero > 1 ? 1 : rest.zero;
+      return {
+        ...rest,
+        ...grid,
+        ...(pp === 1 ? { schedule: '1f1b', vp: 1, firstLayers: null, lastLayers: null } : pipeline),
+        contextKind: cp === 1 ? 'ring' : rest.contextKind,
+        zero,
+        sequenceParallel: rest.sequenceParallel && tp > 1,
+        replicas: zero > 0 && cp * dp > rest.replicas && (cp * dp) % rest.replicas === 0 ? rest.replicas : 1,
+      };
+    });
+
+/** The layout as a model of experts can have it, or a dense one. */
+const layoutFor = ({ experts }: Model, layout: Layout): Layout => {
+  if (experts === null) return { ...layout, ep: 1, etp: 1 };
+  const { tp, cp, dp } = layout;
+  const ranks = tp * cp * dp;
+  const ep = ranks % layout.ep === 0 && layout.ep <= experts.count ? layout.ep : 1;
+  const etp = (ranks / ep) % layout.etp === 0 ? layout.etp : 1;
+  const divided = ranks / ep / etp;
+  const replicas = divided % layout.replicas === 0 ? layout.replicas : 1;
+  return { ...layout, ep, etp, replicas, sequenceParallel: tp > 1 };
+};
+
+/** Microbatches that a schedule takes, times so many. */
+const microbatchesFor = ({ schedule, pp }: Layout, rounds: number): number =>
+  schedule === 'interleaved' ? pp * rounds : schedule === 'dualpipe' ? 2 * (pp + rounds - 1) : rounds;
 
 /** A random job of so many ranks that an engine would start. */
 export const anyJobOf = (devices: number): fc.Arbitrary<Job> =>
@@ -92,23 +142,23 @@ export const anyJobOf = (devices: number): fc.Arbitrary<Job> =>
       attention: fc.constantFrom('flash' as const, 'unfused' as const),
       overlap: fc.boolean(),
       scaleUpDomain: fc.constantFrom(...divisorsOf(devices)),
+      capacity: fc.constantFrom(null, null, 1, 1.25),
       seed: fc.nat(1000),
     })
-    .map(({ layout, model, rounds, precision, recompute, attention, overlap, scaleUpDomain, seed }) =>
-      tinyJob({
+    .map(({ layout: drawn, model: parts, rounds, recompute, attention, overlap, scaleUpDomain, capacity, ...rest }) => {
+      const model = { ...tinyModel, ...parts };
+      const layout = layoutFor(model, drawn);
+      return tinyJob({
+        ...rest,
         layout,
         model,
-        workload: {
-          globalBatch: layout.microbatch * layout.dp * (layout.schedule === 'interleaved' ? layout.pp : 1) * rounds,
-        },
+        workload: { globalBatch: layout.microbatch * layout.dp * microbatchesFor(layout, rounds) },
         cluster: { ...tinyCluster, scaleUpDomain, devicesPerNode: scaleUpDomain },
-        precision,
-        recompute,
-        software: { ...tinySoftware, attention, overlap },
-        seed,
-      }),
-    )
-    .filter((job) => ruleAgainst(job) === null);
+        recompute: recomputeFor(model, recompute),
+        software: { ...tinySoftware, attention, overlap, expertCapacity: capacity },
+      });
+    })
+    .filter(isLegal);
 
 export const anyJob: fc.Arbitrary<Job> = fc.constantFrom(1, 2, 4, 6, 8).chain(anyJobOf);
 
@@ -125,8 +175,14 @@ export const nameOf = ({ layout, precision, recompute, software, workload, clust
   });
 
 /**
- * True when all ranks of a stage are in the same position towards the fabric: tensor groups, stages and domains nest. One
- * rank can stand for its stage only then; elsewhere some groups of a stage straddle a domain's edge and others do not.
+ * True when all ranks of a stage are in the same position towards the fabric: the groups of every axis, stages and domains
+ * nest. One rank can stand for its stage only then; elsewhere some groups of a stage straddle a domain's edge and others
+ * do not. Nor can it where a ring of context ranks has edges of two kinds: behind a slow one a rank is later than others.
  */
-export const fitsDomains = ({ layout: { tp, dp }, cluster: { scaleUpDomain } }: Job): boolean =>
-  [tp, tp * dp].every((run) => run % scaleUpDomain === 0 || scaleUpDomain % run === 0);
+export const fitsDomains = ({ layout, cluster: { scaleUpDomain } }: Job): boolean => {
+  const { tp, cp, dp, ep, etp, replicas } = layout;
+  const runs = [tp, tp * cp, tp * cp * dp, etp, ep * etp, (tp * cp * dp) / replicas];
+  const nests = runs.every((run) => run % scaleUpDomain === 0 || scaleUpDomain % run === 0);
+  const isMixed = cp > 1 && layout.contextKind === 'ring' && tp < scaleUpDomain && tp * cp > scaleUpDomain;
+  return nests && !isMixed;
+};

@@ -28,6 +28,7 @@ export const tinyScenario = (parts: Partial<Scenario> = {}): Scenario => ({
   offload: [NO_OFFLOAD],
   // Little of the framework's memory, so that layouts differ in theirs.
   software: { ...tinySoftware, frameworkMemory: figure(1e5) },
+  search: 'usual',
   memoryMargin: ratio(0.05),
   seed: 1,
   ...parts,

@@ -12,6 +12,8 @@ export interface Adam {
   readonly weight: Dtype;
   /** True when an fp32 master copy is updated and the weight is rounded from it. */
   readonly master: boolean;
+  /** On the host it is bound by the host's memory, as on the card by the card's. */
+  readonly on: 'card' | 'host';
 }
 /** Reads the gradient, reads and writes the weight (or master) and both moments in fp32, writes the rounded weight. */
 export const adamCost = ({ elements, gradient, weight, master }: Adam): OpCost => ({
