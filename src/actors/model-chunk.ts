@@ -16,6 +16,7 @@ import type { Recompute } from '../scenario/job.ts';
 import { bytes } from '../units/quantity.ts';
 import { totalRecord } from '../units/total-record.ts';
 import type { DeviceContext } from './device-context.ts';
+import { offloadedLayers } from './offload-copies.ts';
 
 export interface UnitState {
   readonly unit: Unit;
@@ -24,6 +25,8 @@ export interface UnitState {
   /** Parameters of the embedding that a unit beside it works with too, when they have to travel to it. */
   readonly borrowed: number;
   readonly recompute: LayerRecompute;
+  /** True when what the unit keeps for backward waits on the host. */
+  readonly isOffloaded: boolean;
   /** What stays on the rank: everything, or under ZeRO this rank's shard of it. */
   readonly resident: UnitWeights;
 }
@@ -99,15 +102,19 @@ export function* placeChunk(context: DeviceContext, chunk: Chunk): Program<Chunk
   const units: UnitState[] = [];
   const { states, job } = context;
   const sharing = `zero ${job.layout.zero} of ${states.shared.shards.size}, ${states.experts.shards.size}`;
-  const recomputeAt = recomputeOf(context.job.recompute);
+  const recomputeAt = recomputeOf(job.recompute);
+  const offloaded = offloadedLayers(job.offload.activations, chunk.layers.length);
   let layer = 0;
   for (const unit of unitsOf(chunk)) {
     const parameters = context.layer.parametersOf(unit);
     const elements = totalRecord(PARTS, (part) => elementsOfAll(parameters[part]));
     const resident = yield* section(`place ${unit.name} ${sharing}`, () => placeUnit(context, unit));
-    const recompute = unit.kind === 'layer' ? recomputeAt(layer++) : NO_MODULES;
+    const isLayer = unit.kind === 'layer';
+    const recompute = isLayer ? recomputeAt(layer) : NO_MODULES;
+    const isOffloaded = isLayer && layer < offloaded;
+    if (isLayer) layer++;
     const borrowed = borrowedBy(context, unit, chunk);
-    units.push({ unit, elements, borrowed, recompute, resident });
+    units.push({ unit, elements, borrowed, recompute, isOffloaded, resident });
   }
   return { chunk, units, whole: runOf(units, 0, units.length), buckets: bucketsOf(context, units) };
 }

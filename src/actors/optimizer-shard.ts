@@ -16,19 +16,20 @@ import type { Part } from '../model/unit.ts';
 import { PARTS } from '../model/unit.ts';
 import { bytes } from '../units/quantity.ts';
 import type { DeviceContext } from './device-context.ts';
+import { placeOnHost, updateOnHost } from './host-update.ts';
 import type { ChunkState, Run } from './model-chunk.ts';
 import { elementsIn, travellingIn } from './model-chunk.ts';
 
 export interface OptimizerShard {
   readonly context: DeviceContext;
   readonly chunks: readonly ChunkState[];
-  /** Optimizer states of this rank's share. */
-  readonly states: Block;
   /** The last collective put on the stream. */
   last: Task<void> | null;
   /** True from the step's first reduction on. */
   isReducing: boolean;
 }
+
+const isOnHost = ({ job }: DeviceContext): boolean => job.offload.optimizer === 'dram';
 
 /** Parameters whose states this rank keeps: all, or under ZeRO its share among the ranks that hold the same. */
 const shareOf = (context: DeviceContext, chunks: readonly ChunkState[]): number =>
@@ -39,8 +40,10 @@ const shareOf = (context: DeviceContext, chunks: readonly ChunkState[]): number 
   }, 0);
 
 export function* placeShard(context: DeviceContext, chunks: readonly ChunkState[]): Program<OptimizerShard> {
-  const size = bytes(shareOf(context, chunks) * context.layer.formats.optimizerBytes);
-  return { context, chunks, states: yield* allocate(size, 'optimizer'), last: null, isReducing: false };
+  const share = shareOf(context, chunks);
+  if (isOnHost(context)) yield* placeOnHost(context, share);
+  else yield* allocate(bytes(share * context.layer.formats.optimizerBytes), 'optimizer');
+  return { context, chunks, last: null, isReducing: false };
 }
 
 function* among(
@@ -204,7 +207,8 @@ export function* update(shard: OptimizerShard): Program<void> {
   const elements = shareOf(context, chunks);
   yield* compute({ kind: 'squared-norm', elements, dtype: formats.gradient }, [], []);
   const adam = { elements, gradient: formats.gradient, weight: formats.weight, master: formats.hasMaster };
-  yield* compute({ kind: 'adam', ...adam }, [], []);
+  if (isOnHost(context)) yield* updateOnHost(context, elements);
+  else yield* compute({ kind: 'adam', ...adam, on: 'card' }, [], []);
   if ((zero === 1 || zero === 2) && !context.job.software.overlap) {
     yield* mark('shard', 'publish');
     for (const chunk of chunks) for (const run of chunk.buckets) yield* publishRun(shard, chunk, run);

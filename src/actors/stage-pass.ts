@@ -9,14 +9,16 @@ import { nextTokens } from './data-loader.ts';
 import type { DeviceContext } from './device-context.ts';
 import type { ChunkState, Run } from './model-chunk.ts';
 import { shardsGradients, shardsWeights } from './model-chunk.ts';
+import type { Departures, Returns } from './offload-copies.ts';
+import { finishCopies } from './offload-copies.ts';
 import type { ByPart, Gathering, OptimizerShard, Reduction } from './optimizer-shard.ts';
 import { buffersFor, finishReduction, gather, hasPeers, reduce, releaseBuffers } from './optimizer-shard.ts';
 import type { Crossing } from './pipeline-link.ts';
 import { isLocal, receiveAcross, sendAcross, tagOf } from './pipeline-link.ts';
 import { unitsAtWork } from './run-weights.ts';
 import { neighbourOf, positionAt } from './schedules/placement.ts';
-import type { Feed, ForwardResult, UnitSaved } from './unit-pass.ts';
-import { backwardUnits, forwardUnits } from './unit-pass.ts';
+import type { Beside, Feed, ForwardResult, UnitSaved } from './unit-pass.ts';
+import { backwardUnits, forwardUnits, ownBlocks } from './unit-pass.ts';
 import type { InputsResult, WeightPass } from './weight-pass.ts';
 import { backwardInputs, backwardWeights } from './weight-pass.ts';
 
@@ -62,6 +64,9 @@ const reducesAfter = ({ context }: PipelineStage, { microbatch, chunk }: Moment)
 const keyOf = ({ context }: PipelineStage, { microbatch, chunk }: Moment): number =>
   microbatch * context.job.layout.vp + chunk;
 
+/** True when some of what the chunk keeps waits on the host; its passes are then no sections, for copies run beside. */
+const offloads = ({ units }: ChunkState): boolean => units.some(({ isOffloaded }) => isOffloaded);
+
 /** Waits for the input, runs the chunk forward, and sends the output on. */
 export function* forwardSlot(stage: PipelineStage, moment: Moment): Program<void> {
   const { context } = stage;
@@ -75,6 +80,7 @@ export function* forwardSlot(stage: PipelineStage, moment: Moment): Program<void
   const kept: SavedRun[] = [];
   const isFirst = waitsForWeights(stage, moment);
   const runs = runsFor(stage, state, { isCut: isFirst });
+  const departures = offloads(state) ? departuresOf(state, moment) : null;
   let ahead: Gathering | null = null;
   for (const [index, run] of runs.entries()) {
     const input = flow;
@@ -85,13 +91,14 @@ export function* forwardSlot(stage: PipelineStage, moment: Moment): Program<void
     if (published !== undefined) yield* join(published);
     const forward = () => {
       const units = unitsAtWork(context, state, { run, whole: here?.weights ?? null, gradients: null });
-      return forwardUnits(context.layer, units, { input, feed });
+      return forwardUnits(context.layer, units, { input, feed }, besideOf(departures, run));
     };
-    const result: ForwardResult = yield* section(run.forward, forward, { moment });
+    const result: ForwardResult = yield* departures === null ? section(run.forward, forward, { moment }) : forward();
     if (here !== null) yield* releaseBuffers(here.weights);
     kept.push({ run, saved: result.saved });
     flow = result.output;
   }
+  if (departures !== null) yield* finishCopies(departures);
   stage.inFlight.set(keyOf(stage, moment), kept);
   if (flow !== null) yield* handOn(stage, moment, 'forward', flow);
 }
@@ -113,10 +120,12 @@ function* backward(stage: PipelineStage, moment: Moment, postponed: Postponed | 
   stage.inFlight.delete(keyOf(stage, moment));
   let flow = state.chunk.hasHead ? null : yield* takeOver(stage, moment, 'backward');
   const runs = runsFor(stage, state, { isCut: postponed === null && reducesAfter(stage, moment) });
+  const returns = offloads(state) ? returnsOf(context, state, { moment, kept }) : null;
   let ahead: Gathering | null = null;
   for (let index = runs.length - 1; index >= 0; index--) {
     const run = runs[index]!;
-    const saved = { saved: savedIn(kept, run), gradient: flow };
+    const from = { saved: savedIn(kept, run), gradient: flow };
+    const beside = besideOf(returns, run);
     const here: Gathering | null = yield* takeGathering(stage, state, { run, ahead });
     ahead = here !== null && index > 0 ? yield* gather(shard, state, runs[index - 1]!) : null;
     const buffers: ByPart | null = shardsGradients(context)
@@ -124,10 +133,11 @@ function* backward(stage: PipelineStage, moment: Moment, postponed: Postponed | 
       : null;
     const units = () => unitsAtWork(context, state, { run, whole: here?.weights ?? null, gradients: buffers });
     if (postponed === null) {
-      flow = yield* section(run.backward, () => backwardUnits(context.layer, units(), saved), { moment });
+      const whole = () => backwardUnits(context.layer, units(), from, beside);
+      flow = yield* returns === null ? section(run.backward, whole, { moment }) : whole();
     } else {
-      const inputs = () => backwardInputs(context.layer, units(), saved);
-      const result: InputsResult = yield* section(run.inputs, inputs, { moment });
+      const inputs = () => backwardInputs(context.layer, units(), from, beside);
+      const result: InputsResult = yield* returns === null ? section(run.inputs, inputs, { moment }) : inputs();
       flow = result.gradient;
       postponed.weights.unshift(...result.weights);
     }
@@ -189,6 +199,24 @@ const savedIn = (kept: readonly SavedRun[], { start, end }: Run): readonly UnitS
   const all = kept.flatMap(({ saved }) => saved);
   return all.slice(start, end);
 };
+
+/** What waits on the host of all that a forward pass kept. */
+const returnsOf = (
+  { layer }: DeviceContext,
+  { units, whole }: ChunkState,
+  { moment, kept }: { moment: Moment; kept: readonly SavedRun[] },
+): Returns => {
+  const saved = savedIn(kept, whole);
+  const waiting = units.map(({ isOffloaded }, index) => (isOffloaded ? ownBlocks(layer, saved[index]!) : []));
+  return { moment, underway: null, waiting };
+};
+const departuresOf = ({ units }: ChunkState, moment: Moment): Departures => ({
+  moment,
+  underway: null,
+  leaves: units.map(({ isOffloaded }) => isOffloaded),
+});
+const besideOf = <Copies>(copies: Copies | null, { start }: Run): Beside<Copies> | null =>
+  copies === null ? null : { copies, start };
 
 type Way = Crossing['pass'];
 

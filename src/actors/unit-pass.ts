@@ -1,7 +1,7 @@
 /** A run of units forward and backward: the programs between two messages of the pipeline. */
 import { section } from '../effects/ask.ts';
 import type { Program } from '../effects/effect.ts';
-import type { Tensor } from '../effects/tensor.ts';
+import type { Block, Tensor } from '../effects/tensor.ts';
 import type { Flat, LayerContext, UnitWeights, Weight } from '../model/context.ts';
 import { findWeight, weightOf } from '../model/context.ts';
 import type { EmbeddingSaved } from '../model/embedding.ts';
@@ -9,11 +9,14 @@ import { embeddingBackward, embeddingForward } from '../model/embedding.ts';
 import type { HeadSaved } from '../model/head.ts';
 import { headBackward, headForward } from '../model/head.ts';
 import type { LayerRecompute, LayerSaved } from '../model/layer.ts';
-import { layerBackward, layerForward } from '../model/layer.ts';
+import { layerBackward, layerForward, ownTensors } from '../model/layer.ts';
 import type { PredictorSaved } from '../model/predictor.ts';
 import { predictorBackward, predictorForward } from '../model/predictor.ts';
 import type { Unit } from '../model/unit.ts';
+import type { Moment } from '../memory/moment.ts';
 import type { LayerKind } from '../scenario/layer-kind.ts';
+import type { Departures, Returns } from './offload-copies.ts';
+import { leaveBehind, returnAhead } from './offload-copies.ts';
 
 /** A unit with the weights it computes with, whole. */
 export interface UnitAtWork {
@@ -63,11 +66,17 @@ const besideOf = (tensor: Tensor): readonly Tensor[] => (isFlow(tensor) ? tensor
 const withBeside = (tensor: Tensor, beside: readonly Tensor[]): Tensor | Flow =>
   beside.length === 0 ? tensor : { ...tensor, beside };
 
+/** What a unit's forward pass returns. */
+export interface UnitForward {
+  readonly output: Tensor | null;
+  readonly saved: UnitSaved;
+}
+
 function* unitForward(
   context: LayerContext,
   work: UnitAtWork,
   { input, feed }: { input: Tensor | null; feed: Feed },
-): Program<{ output: Tensor | null; saved: UnitSaved }> {
+): Program<UnitForward> {
   const { unit, recompute, weights, tied } = work;
   const from = (): Tensor => present(input, 'an input');
   switch (unit.kind) {
@@ -131,36 +140,58 @@ const kindOf = (unit: Unit): LayerKind => {
 export const nameOf = (pass: string, { unit, recompute }: UnitAtWork): string =>
   `${pass} ${unit.name}${recompute === 'all' ? ' again' : ''}`;
 
-/** The units in order; the first gets `input`. */
+/** What may wait on the host of what a unit has kept: all that only the backward pass of a layer needs. */
+export const ownBlocks = (context: LayerContext, kept: UnitSaved): readonly Block[] =>
+  kept.kind === 'layer' ? ownTensors(context, kept.saved).map(({ block }) => block) : [];
+
+/** A pass's copies beside a run of units, of which the first is unit `start` of the chunk. */
+export interface Beside<Copies> {
+  readonly copies: Copies;
+  readonly start: number;
+}
+
+/** The units in order; the first gets `input`. Beside them what some have kept leaves for the host. */
 export function* forwardUnits(
   context: LayerContext,
   units: readonly UnitAtWork[],
   { input, feed }: { input: Tensor | null; feed: Feed },
+  beside: Beside<Departures> | null = null,
 ): Program<ForwardResult> {
   const saved: UnitSaved[] = [];
   let output = input;
-  for (const unit of units) {
+  for (const [index, unit] of units.entries()) {
     const from = output;
-    const result = yield* section(nameOf('forward', unit), () => unitForward(context, unit, { input: from, feed }));
+    const forward = () => unitForward(context, unit, { input: from, feed });
+    const result = yield* section(nameOf('forward', unit), forward, momentOf(beside));
+    if (beside !== null) yield* leaveBehind(beside.copies, beside.start + index, ownBlocks(context, result.saved));
     saved.push(result.saved);
     output = result.output;
   }
   return { output, saved };
 }
 
-/** The units in reverse order; the answer is the gradient of the first one's input, null at the embedding. */
+/** Within a section the moment has been named. */
+export const momentOf = (beside: Beside<{ readonly moment: Moment }> | null): { readonly moment: Moment | null } => ({
+  moment: beside === null ? null : beside.copies.moment,
+});
+
+/**
+ * The units in reverse order; the answer is the gradient of the first one's input, null at the embedding. Beside them
+ * what waits on the host comes back.
+ */
 export function* backwardUnits(
   context: LayerContext,
   units: readonly UnitAtWork[],
   { saved, gradient }: { saved: readonly UnitSaved[]; gradient: Tensor | null },
+  beside: Beside<Returns> | null = null,
 ): Program<Tensor | null> {
   let flow = gradient;
   for (let index = units.length - 1; index >= 0; index--) {
     const unit = units[index]!;
     const into = flow;
-    flow = yield* section(nameOf('backward', unit), () =>
-      unitBackward(context, unit, { saved: saved[index]!, gradient: into }),
-    );
+    if (beside !== null) yield* returnAhead(beside.copies, beside.start + index);
+    const backward = () => unitBackward(context, unit, { saved: saved[index]!, gradient: into });
+    flow = yield* section(nameOf('backward', unit), backward, momentOf(beside));
   }
   return flow;
 }

@@ -3,8 +3,10 @@ import { section } from '../effects/ask.ts';
 import type { Program } from '../effects/effect.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import type { LayerContext } from '../model/context.ts';
-import type { UnitAtWork, UnitSaved } from './unit-pass.ts';
-import { nameOf, unitBackward } from './unit-pass.ts';
+import type { Returns } from './offload-copies.ts';
+import { returnAhead } from './offload-copies.ts';
+import type { Beside, UnitAtWork, UnitSaved } from './unit-pass.ts';
+import { momentOf, nameOf, unitBackward } from './unit-pass.ts';
 
 /** What is left to do for the weights of a unit; a world may have replayed the pass that left it. */
 export type WeightPass = () => Program<void>;
@@ -21,15 +23,16 @@ export function* backwardInputs(
   context: LayerContext,
   units: readonly UnitAtWork[],
   { saved, gradient }: { saved: readonly UnitSaved[]; gradient: Tensor | null },
+  beside: Beside<Returns> | null = null,
 ): Program<InputsResult> {
   const weights: WeightPass[] = [];
   let flow = gradient;
   for (let index = units.length - 1; index >= 0; index--) {
     const unit = units[index]!;
     const into = flow;
-    const one = yield* section(nameOf('backward inputs', unit), () =>
-      unitInputs(context, unit, { saved: saved[index]!, gradient: into }),
-    );
+    if (beside !== null) yield* returnAhead(beside.copies, beside.start + index);
+    const inputs = () => unitInputs(context, unit, { saved: saved[index]!, gradient: into });
+    const one = yield* section(nameOf('backward inputs', unit), inputs, momentOf(beside));
     weights.unshift(() => section(nameOf('weight', unit), () => inOrder(one.weights)));
     flow = one.gradient;
   }

@@ -62,6 +62,7 @@ const FLAGS: readonly Flag[] = [
     path: ['memory', 'offload'],
     summary: 'none, optimizer:dram, activations:0.5, or a mapping of both',
   },
+  { name: 'search', argument: '<breadth>', path: ['search'], summary: 'what a free axis tries: usual, or whole' },
   { name: 'margin', argument: '<share>', path: ['memory', 'margin'], summary: 'memory to leave free, such as 5%' },
   { name: 'seed', argument: '<n>', path: ['seed'], summary: 'seed of everything drawn at random' },
 ];

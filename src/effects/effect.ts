@@ -53,6 +53,7 @@ export interface Allocate extends Ask<Block> {
   readonly purpose: Purpose;
   readonly tier: Tier;
 }
+/** On the card: a block that was moved away has been moved back by then, and what is allocated on the host stays there. */
 export interface Release extends Ask<void> {
   readonly kind: 'release';
   readonly block: Block;

@@ -2,7 +2,6 @@
 import type { Dtype } from '../kernels/dtype.ts';
 import { DTYPE_BYTES } from '../kernels/dtype.ts';
 import type { Purpose } from '../memory/purpose.ts';
-import type { Tier } from '../memory/tier.ts';
 import type { BlockId } from '../units/identity.ts';
 import type { Bytes } from '../units/quantity.ts';
 import { bytes } from '../units/quantity.ts';
@@ -12,8 +11,6 @@ export interface Block {
   readonly id: BlockId;
   readonly size: Bytes;
   readonly purpose: Purpose;
-  /** Where it was allocated, and is released: a block that was moved away has been moved back by then. */
-  readonly tier: Tier;
   readonly values: Float32Array | null;
 }
 

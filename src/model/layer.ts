@@ -83,7 +83,9 @@ export function* layerBackward(
   const { input } = saved;
   const kept =
     saved.inside ??
-    (yield* section(`recompute ${layer.kind.name}`, () => again(forwardOnly(context), layer, saved), { term: 'recompute' }));
+    (yield* section(`recompute ${layer.kind.name}`, () => again(forwardOnly(context), layer, saved), {
+      term: 'recompute',
+    }));
   const fromMlp = yield* mlpBackward(context, { ...layer, input: kept.middle }, { saved: kept.mlp, gradient });
   // What reaches the middle goes on to the attention, except in a parallel block, where both see the layer's gradient.
   let toMiddle = gradient;
@@ -109,6 +111,17 @@ function* summed(context: LayerContext, branch: Tensor, residual: Tensor): Progr
   return branch;
 }
 
+/** What only the layer's own backward pass needs: all that was kept but the keys that layers behind read. */
+export const ownTensors = ({ job }: LayerContext, { input, inside: kept }: LayerSaved): readonly Tensor[] =>
+  kept === null ? [input] : [input, ...insideTensors(job.model.parallelBlock, kept)];
+
+/** In a parallel block the middle is the input. */
+const insideTensors = (parallelBlock: boolean, { attention, middle, mlp }: Inside): readonly Tensor[] => [
+  ...attentionTensors(attention),
+  ...mlpBranchTensors(mlp),
+  ...(parallelBlock ? [] : [middle]),
+];
+
 /** Runs the forward pass for what backward needs; its output, and shared keys that are still there, are not wanted. */
 function* again(context: LayerContext, layer: Layer, { input, keys, shared }: LayerSaved): Program<Inside> {
   for (const { block } of shared) yield* release(block);
@@ -117,7 +130,6 @@ function* again(context: LayerContext, layer: Layer, { input, keys, shared }: La
   return run.inside;
 }
 
-function* releaseInside(context: LayerContext, { attention, middle, mlp }: Inside): Program<void> {
-  for (const { block } of [...attentionTensors(attention), ...mlpBranchTensors(mlp)]) yield* release(block);
-  if (!context.job.model.parallelBlock) yield* release(middle.block);
+function* releaseInside({ job }: LayerContext, kept: Inside): Program<void> {
+  for (const { block } of insideTensors(job.model.parallelBlock, kept)) yield* release(block);
 }

@@ -1,6 +1,6 @@
 /** All layouts that a scenario leaves open, grid by grid: each axis at its given values, or at every value that can be legal. */
 import type { ContextKind, Job, Layout, Offload, Precision, Recompute, ScheduleName } from '../scenario/job.ts';
-import { CONTEXT_KINDS, RECOMPUTE_MODULES, SCHEDULES, ZERO_STAGES } from '../scenario/job.ts';
+import { CONTEXT_KINDS, NO_OFFLOAD, RECOMPUTE_MODULES, SCHEDULES, ZERO_STAGES } from '../scenario/job.ts';
 import type { RecomputeModule, ZeroStage } from '../scenario/job.ts';
 import { LONG_SEQUENCE } from '../scenario/defaults.ts';
 import { isRegularSplit, PLAIN_ENDS } from '../scenario/layer-split.ts';
@@ -16,14 +16,10 @@ export interface Point {
   readonly layout: Layout;
 }
 
-export const jobAt = ({ model, cluster, workload, software, seed }: Scenario, point: Point): Job => ({
-  model,
-  cluster,
-  workload,
-  software,
-  seed,
-  ...point,
-});
+export const jobAt = (
+  { model, cluster, workload, software, seed }: Scenario,
+  { devices, precision, recompute, offload, layout }: Point,
+): Job => ({ model, cluster, workload, software, seed, devices, precision, recompute, offload, layout });
 
 /** How the devices stand to each other. */
 export interface Grid {
@@ -42,6 +38,13 @@ export const RECOMPUTES: readonly Recompute[] = [
   { kind: 'none' },
   { kind: 'selective', modules: ['core_attn'] },
   { kind: 'full', layers: 'all' },
+];
+/** Offloads tried where everything is searched. */
+const OFFLOADS: readonly Offload[] = [
+  NO_OFFLOAD,
+  { optimizer: 'dram', activations: 0 },
+  { optimizer: 'none', activations: 0.5 },
+  { optimizer: 'dram', activations: 0.5 },
 ];
 /** Schedules tried when the scenario leaves them open: those that every engine has. */
 export const USUAL_SCHEDULES: readonly ScheduleName[] = ['gpipe', '1f1b', 'interleaved'];
@@ -136,7 +139,7 @@ export const choicesOf = (scenario: Scenario, grid: Grid): Choices => {
     sequenceParallel: given(space.sequenceParallel, () => (grid.tp > 1 ? [false, true] : [false])),
     precisions: scenario.precision,
     recomputes: given(scenario.recompute, () => recomputesOf(scenario, grid)),
-    offloads: scenario.offload,
+    offloads: given(scenario.offload, () => (scenario.search === 'whole' ? OFFLOADS : [NO_OFFLOAD])),
   };
 };
 
@@ -207,20 +210,39 @@ export const pointAt = (grid: Grid, choices: Choices, number: number): Point => 
     rest = Math.floor(rest / values.length);
     return value;
   };
-  const { devices, ...ranks } = grid;
-  const offload = take(choices.offloads);
   const sharding = take(choices.shardings);
   const pipeline = take(choices.pipelines);
+  const offload = take(choices.offloads);
   const recompute = take(choices.recomputes);
   const precision = take(choices.precisions);
   const sequenceParallel = take(choices.sequenceParallel);
   const microbatch = take(choices.microbatches);
+  // Written out, for a search makes millions of them.
+  const { tp, cp, contextKind, ep, etp, pp, dp } = grid;
+  const { schedule, vp, firstLayers, lastLayers } = pipeline;
+  const { zero, replicas } = sharding;
   return {
-    devices,
+    devices: grid.devices,
     precision,
     recompute,
     offload,
-    layout: { ...ranks, ...pipeline, ...sharding, microbatch, sequenceParallel },
+    layout: {
+      tp,
+      cp,
+      contextKind,
+      ep,
+      etp,
+      pp,
+      vp,
+      firstLayers,
+      lastLayers,
+      dp,
+      replicas,
+      microbatch,
+      schedule,
+      zero,
+      sequenceParallel,
+    },
   };
 };
 

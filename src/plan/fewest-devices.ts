@@ -27,7 +27,7 @@ export interface FewestDevices {
   readonly tried: readonly CountTried[];
   /** Fewer devices than these cannot hold weights, gradients and optimizer states once, whatever the layout. */
   readonly leastForStates: number;
-  /** Counts below the fewest that were never tried: while there are any, fewer may do. */
+  /** Counts below the fewest, or of all where none serves, that were never tried: while there are any, one may do. */
   readonly untried: readonly number[];
   readonly complete: boolean;
 }
@@ -44,9 +44,11 @@ export const searchFewest = async (question: FewestQuestion, options: TrialOptio
   const { scenario, target } = question;
   const leastForStates = statesFrom(question);
   const [parts, untried] = await inParts(question, { leastForStates, options });
-  const tried = [...parts].toSorted((a, b) => a.devices - b.devices);
-  const least = tried.find(({ serves }) => serves);
-  const fewest = least === undefined ? null : await bestOn(least, options);
+  const inOrder = [...parts].toSorted((a, b) => a.devices - b.devices);
+  const least = inOrder.find(({ serves }) => serves);
+  const final = least === undefined ? null : await atBest(least, options);
+  const tried = inOrder.map((one) => (one === least && final !== null ? final : one));
+  const fewest = final === null ? null : bestOf(final.trial);
   return { scenario, target, fewest, tried, leastForStates, untried, complete: !options.isInterrupted() };
 };
 
@@ -92,12 +94,14 @@ const triedOn = async (scenario: Scenario, target: Target | null, options: Trial
 };
 
 /** Where any plan was enough so far, the best on that many devices is looked for at the end. */
-const bestOn = async ({ trial }: CountTried, options: TrialOptions): Promise<Candidate | null> =>
-  bestOf(await tryOut(trial.scenario, options, 'all')) ?? bestOf(trial);
+const atBest = async (least: CountTried, options: TrialOptions): Promise<CountTried> => {
+  const trial = await tryOut(least.trial.scenario, options, 'all');
+  return bestOf(trial) === null ? least : { ...least, trial };
+};
 
 /** What is on the host needs no device, so with an optimizer there nothing is known beforehand. */
 const statesFrom = ({ scenario, most }: FewestQuestion): number => {
-  if (scenario.offload.some(({ optimizer }) => optimizer !== 'none')) return 1;
+  if (scenario.offload?.some(({ optimizer }) => optimizer !== 'none') ?? scenario.search === 'whole') return 1;
   let [low, high] = [1, most + 1];
   while (low < high) {
     const middle = Math.floor((low + high) / 2);

@@ -117,7 +117,7 @@ class Hunt {
     }
     this.candidates.sort(byStep);
     const incumbents = worthKeeping(this.candidates);
-    const open = this.#open.filter((one) => !cannotWin(one, incumbents));
+    const open = this.#open.filter((one) => !cannotWin(one, incumbents, this.#scenario.search));
     this.#byBound += this.#open.length - open.length;
     this.#open = open;
     this.#report();

@@ -1,5 +1,6 @@
 /** Which candidates are worth keeping: those that no other beats in time, dollars, headroom and cards at once, and the fastest. */
 import { priceOf } from './outlook.ts';
+import type { Breadth } from '../scenario/scenario.ts';
 import type { Candidate } from './plan.ts';
 
 /** What a layout must beat, as numbers. */
@@ -22,19 +23,34 @@ export const incumbentOf = (candidate: Candidate): Incumbent => ({
   devices: candidate.job.devices,
 });
 
+/** How many of the fastest must be found, and by what factor a layout on the front must be faster than what it beats. */
+interface Care {
+  readonly fastest: number;
+  readonly factor: number;
+}
+/** Among millions of layouts there are thousands like the winner: it is found all the same, its likes only as they come. */
+const CARE: Readonly<Record<Breadth, Care>> = {
+  usual: { fastest: FASTEST, factor: 1 },
+  whole: { fastest: 1, factor: 1.03 },
+};
+
 /**
  * True when a layout can be neither among the fastest of its number of devices nor on the front, even if it is as good as
  * `least` says. `incumbents` are sorted by their steps.
  */
-export const cannotWin = (least: Incumbent, incumbents: readonly Incumbent[]): boolean => {
+export const cannotWin = (least: Incumbent, incumbents: readonly Incumbent[], search: Breadth): boolean => {
+  const { fastest, factor } = CARE[search];
+  const slower = { ...least, step: least.step * factor, price: least.price * factor };
   let faster = 0;
   let isBeaten = false;
   for (const incumbent of incumbents) {
     if (incumbent.devices !== least.devices) continue;
-    if (incumbent.step > least.step) return false;
+    if (incumbent.step > slower.step) return false;
+    if (faster === 0 && incumbent.step > least.step) return false;
     if (faster === 0 && least.step > SLOWEST * incumbent.step) isBeaten = true;
-    isBeaten ||= dominates(incumbent, least);
-    if (++faster >= FASTEST && isBeaten) return true;
+    isBeaten ||= dominates(incumbent, slower);
+    if (incumbent.step <= least.step) faster++;
+    if (faster >= fastest && isBeaten) return true;
   }
   return false;
 };

@@ -12,7 +12,7 @@ export interface Climbed<T> {
   readonly looked: readonly Looked<T>[];
   /** The least rung that was seen to hold. */
   readonly first: Looked<T> | null;
-  /** Rungs below `first` that were neither looked at nor known to be impossible, from the least. */
+  /** Rungs that were neither looked at nor known to be impossible, from the least up to `first`, or of all. */
   readonly unseen: readonly number[];
 }
 
@@ -30,7 +30,7 @@ export interface Ladder<T> {
 const BELOW = 8;
 
 /**
- * Looks at the least rung and then at powers of two until one holds; bisects between it and the last that did not; then
+ * Looks at the least rung and then at powers of two, at last at the last, until one holds; bisects between it and the last that did not; then
  * looks at the rungs left out below, the nearest first. One that holds takes the answer's place, and its neighbours get
  * their turn; `BELOW` in a row that do not hold end the climb. Rungs that hold need not lie above all those that do not:
  * hence the last part, and `unseen`.
@@ -55,7 +55,7 @@ class Climber<T> {
 
   async double(): Promise<void> {
     const { least, most } = this.#ladder;
-    for (let rung = least; rung <= most && this.first === null && this.#goesOn(); rung = nextPower(rung))
+    for (let rung = least; rung <= most && this.first === null && this.#goesOn(); rung = nextOf(rung, most))
       if (this.#isPossible(rung)) await this.#look(rung);
   }
 
@@ -72,7 +72,7 @@ class Climber<T> {
   }
 
   async descend(): Promise<void> {
-    let rung = (this.first?.rung ?? 0) - 1;
+    let rung = this.#top() - 1;
     for (let left = BELOW; rung >= this.#ladder.least && left > 0 && this.#goesOn(); rung--) {
       if (this.#wasLookedAt(rung) || !this.#isPossible(rung)) continue;
       left = (await this.#look(rung)) ? BELOW : left - 1;
@@ -81,8 +81,13 @@ class Climber<T> {
 
   unseen(): readonly number[] {
     const { least } = this.#ladder;
-    const below = Array.from({ length: Math.max(0, (this.first?.rung ?? least) - least) }, (_, index) => least + index);
+    const below = Array.from({ length: Math.max(0, this.#top() - least) }, (_, index) => least + index);
     return below.filter((rung) => !this.#wasLookedAt(rung) && this.#possible.get(rung) !== false);
+  }
+
+  /** The answer so far, or where none was found one above the last rung. */
+  #top(): number {
+    return this.first?.rung ?? this.#ladder.most + 1;
   }
 
   #goesOn(): boolean {
@@ -114,4 +119,8 @@ class Climber<T> {
   }
 }
 
-const nextPower = (above: number): number => 2 ** Math.floor(Math.log2(above) + 1);
+/** The next power of two; the last rung is looked at, whatever it is. */
+const nextOf = (rung: number, most: number): number => {
+  const power = 2 ** Math.floor(Math.log2(rung) + 1);
+  return rung < most ? Math.min(power, most) : power;
+};

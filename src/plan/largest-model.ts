@@ -78,7 +78,7 @@ const sizedLike = (scenario: Scenario, size: number): Scenario => ({
 /** The smallest size that all devices together cannot hold the states of ends the ladder; it is tried too, as the proof. */
 const largestToTry = (scenario: Scenario): number => {
   const last = Math.floor(LAYERS_MAX / LAYER_STEP);
-  if (scenario.offload.some(({ optimizer }) => optimizer !== 'none')) return last;
+  if (scenario.offload?.some(({ optimizer }) => optimizer !== 'none') ?? scenario.search === 'whole') return last;
   let size = 1;
   while (size < last && holdsStates(sizedLike(scenario, size))) size++;
   return size;

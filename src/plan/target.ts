@@ -36,12 +36,20 @@ export const searchTarget = async (scenario: Scenario, target: Target, options: 
   const trials: Trial[] = [];
   for (const devices of [...new Set(scenario.devices)].toSorted((a, b) => a - b))
     if (!options.isInterrupted()) trials.push(await tryOut({ ...scenario, devices: [devices] }, options, 'all'));
-  const candidates = trials.flatMap((trial) => bestOf(trial) ?? []);
+  const choice = chooseFor(
+    target,
+    trials.flatMap((trial) => bestOf(trial) ?? []),
+  );
+  const complete = !options.isInterrupted() && trials.every((trial) => trial.complete);
+  return { target, scenario, ...choice, trials, complete };
+};
+
+/** The one preferred of those that meet the target; where there are none, the one that comes nearest. */
+export const chooseFor = (target: Target, candidates: readonly Candidate[]): Pick<Targeted, 'chosen' | 'isMet'> => {
   const meeting = candidates.filter((candidate) => meets(candidate, target));
   const isMet = meeting.length > 0;
   const [chosen = null] = isMet ? meeting.toSorted(preferenceOf(target)) : candidates.toSorted(byDistance(target));
-  const complete = !options.isInterrupted() && trials.every((trial) => trial.complete);
-  return { target, scenario, chosen, isMet, trials, complete };
+  return { chosen, isMet };
 };
 
 /** With a target of days the cheapest, then the fewest cards; with dollars alone the fastest, then the cheapest. */

@@ -98,7 +98,7 @@ const survey = ({ scenario, grid, incumbents }: Survey, cache: ProfileCache): Su
       continue;
     }
     const least = { step, price: step * price, headroom: capacity - memory, devices: grid.devices };
-    if (cannotWin(least, incumbents)) slow++;
+    if (cannotWin(least, incumbents, scenario.search)) slow++;
     else open.push({ number, ...least });
   }
   return { kind: 'survey', considered, rules: [...rules], tooLarge, leanest: lean.found, slow, open };

@@ -59,12 +59,13 @@ export interface WhyNot {
   readonly complete: boolean;
 }
 
-/** Legal layouts that are bounded; of those that fit, so many are simulated, those with the least bounds. */
+/** So many legal layouts are bounded, the first; of those that fit, so many are simulated, those with the least bounds. */
 export const BOUNDS_MAX = 4_096;
 export const SIMULATED_MAX = 64;
 const RIVALS = 5;
 /** Between so many layouts an interrupt is seen. */
 const BREATH = 64;
+const RULES_A_BREATH = 16_384;
 
 export interface WhyNotOptions extends TrialOptions {
   /** Lets the process look up, so that an interrupt is seen. */
@@ -75,7 +76,7 @@ export const searchWhyNot = async (scenario: Scenario, fixed: Fixed, options: Wh
   const trial = await tryOut(scenario, options, 'all');
   const winner = bestOf(trial);
   const inquiry = new Inquiry(scenario, winner, options);
-  for (const job of matching(scenario, fixed)) inquiry.admit(job);
+  await inquiry.admit(matching(scenario, fixed));
   await inquiry.bound();
   await inquiry.simulate();
   const complete = trial.complete && !options.isInterrupted();
@@ -94,12 +95,14 @@ class Inquiry {
   readonly #options: WhyNotOptions;
   readonly #cache: ProfileCache = profileCache();
   readonly #rules = new Map<string, number>();
+  /** The first of the legal ones; there may be millions. */
   readonly #legal: Job[] = [];
   readonly #slow: Seconds[] = [];
   readonly #rivals: Rival[] = [];
   #open: Bounded[] = [];
   #nearest: TooLarge | null = null;
   #matching = 0;
+  #legalCount = 0;
   #byMemory = 0;
   #isWinner = false;
 
@@ -109,16 +112,19 @@ class Inquiry {
     this.#options = options;
   }
 
-  admit(job: Job): void {
-    this.#matching++;
-    const rule = ruleAgainst(job);
-    if (rule === null) this.#legal.push(job);
-    else this.#rules.set(rule, (this.#rules.get(rule) ?? 0) + 1);
-    this.#isWinner ||= this.#winner !== null && isSame(this.#winner.job, job);
+  async admit(jobs: Iterable<Job>): Promise<void> {
+    for (const job of jobs) {
+      if (this.#matching % RULES_A_BREATH === 0 && (await this.#isStopped(0))) break;
+      this.#matching++;
+      const rule = ruleAgainst(job);
+      if (rule !== null) this.#rules.set(rule, (this.#rules.get(rule) ?? 0) + 1);
+      else if (this.#legalCount++ < BOUNDS_MAX) this.#legal.push(job);
+      this.#isWinner ||= this.#winner !== null && isSame(this.#winner.job, job);
+    }
   }
 
   async bound(): Promise<void> {
-    for (const [index, job] of this.#legal.slice(0, BOUNDS_MAX).entries()) {
+    for (const [index, job] of this.#legal.entries()) {
       if (await this.#isStopped(index)) break;
       const { outlook, evaluation } = candidateOf(job, bound(job, this.#cache));
       if (!this.#isTooLarge(job, outlook.memory)) this.#open.push({ job, step: evaluation.step });
@@ -143,7 +149,7 @@ class Inquiry {
 
   verdicts(): Omit<WhyNot, 'scenario' | 'fixed' | 'winner' | 'complete'> {
     const [matched, byMemory, simulated] = [this.#matching, this.#byMemory, this.#rivals.length];
-    const [byRule, byBound] = [matched - this.#legal.length, this.#slow.length];
+    const [byRule, byBound] = [matched - this.#legalCount, this.#slow.length];
     return {
       isWinner: this.#isWinner,
       matching: matched,
@@ -181,7 +187,8 @@ class Inquiry {
 }
 
 /** Plain data, made in one way: equal jobs have equal text. */
-const isSame = (a: Job, b: Job): boolean => textOf(a) === textOf(b);
+const isSame = (a: Job, b: Job): boolean =>
+  a.devices === b.devices && a.layout.tp === b.layout.tp && a.layout.pp === b.layout.pp && textOf(a) === textOf(b);
 const textOf = ({ devices, layout, precision, recompute, offload }: Job): string =>
   JSON.stringify([
     devices,

@@ -27,14 +27,19 @@ export const fewestSchema = z
     target: targetSchema.nullable(),
     complete: z.boolean().meta({ description: 'false when the search was interrupted' }),
     devices: count.nullable(),
-    is_least: z.boolean().meta({ description: 'true when every count below was tried or is impossible' }),
+    is_least: z.boolean().meta({
+      description:
+        'true when every power of two below a node and number of whole nodes below it was tried or cannot be',
+    }),
     least_for_states: count.meta({ description: 'fewer cannot hold weights, gradients and optimizer states once' }),
     plan: candidateSchema.nullable(),
     band: bandSchema,
     tried: z.array(
       z.strictObject({ devices: count, serves: z.boolean(), misses: z.array(missSchema), trial: trialSchema }),
     ),
-    untried: z.array(count).meta({ description: 'counts below the answer that were not tried' }),
+    untried: z
+      .array(count)
+      .meta({ description: 'counts below the answer, or of all where there is none, that were not tried' }),
     figures: z.array(figureSchema),
   })
   .meta({ title: 'angel-sim plan min-gpus', description: 'What `angel-sim plan min-gpus --json` prints.' });
@@ -92,7 +97,10 @@ const HOW =
 const claimText = (found: FewestDevices, paint: Paint): string => {
   const { fewest, target, untried, tried, leastForStates } = found;
   const served = target === null ? 'a plan fits' : `a plan is done ${targetText(target)}`;
-  if (fewest === null) return `${paint('bad', 'No number of devices that was tried serves:')} none on which ${served}.`;
+  if (fewest === null) {
+    const rest = untried.length === 0 ? '' : ` ${formatInteger(untried.length)} counts were not tried.`;
+    return `${paint('bad', 'No number of devices that was tried serves:')} none on which ${served}.${rest}`;
+  }
   const { devices } = fewest.job;
   const below = tried.filter((one) => one.devices < devices).length;
   const states =
@@ -101,11 +109,14 @@ const claimText = (found: FewestDevices, paint: Paint): string => {
       : '';
   const claim =
     untried.length === 0
-      ? `${paint('good', `${formatInteger(devices)} devices`)} are the fewest on which ${served}: every smaller count fails.`
+      ? `${paint('good', `${formatInteger(devices)} devices`)} are the fewest on which ${served}: every smaller ${KIND} fails.`
       : `${paint('good', `${formatInteger(devices)} devices`)} are the fewest found on which ${served}; ${below} smaller ` +
         `counts were tried and fail, ${untried.length} were not tried (${rangeText(untried)}).`;
   return claim + states;
 };
+
+/** What the ladder is made of: nothing is said of 5 devices, or of 12 in nodes of 8. */
+const KIND = 'power of two below a node and number of whole nodes';
 
 const rangeText = (counts: readonly number[]): string =>
   counts.length <= 4 ? counts.join(', ') : `${counts[0]}, ${counts[1]}, ... ${counts.at(-1)}`;

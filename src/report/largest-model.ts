@@ -106,7 +106,7 @@ export const largestText = (found: LargestModel, { bands, paint, sources }: Answ
 
 const RULE =
   'Sizes: the layers in steps of 4; heads of the same width, as many a layer as in the model given, in multiples of its ' +
-  'key-value heads (of 8 without groups); hidden and MLP widths grow with the heads, in multiples of 128; vocabulary and ' +
+  'key-value heads (of what 8 and its heads have in common without groups); hidden and MLP widths grow with the heads, in multiples of 128; vocabulary and ' +
   'number of experts stay. Tried from the largest that could fit downwards: powers of two, bisection, then 8 in a row.';
 
 const shapeText = (model: Model): string => `${model.layers} layers of ${model.hidden}, ${model.heads} heads`;

@@ -50,11 +50,15 @@ const recomputeLine = (recompute: Recompute): string => {
   }
 };
 
-const offloadCell = ({ optimizer, activations }: Job['offload']): string =>
-  [
-    ...(optimizer === 'none' ? [] : ['optimizer']),
-    ...(activations === 0 ? [] : [`${(activations * 100).toFixed(0)}% act`]),
-  ].join(' + ') || 'none';
+/** What waits on the host: `opt` for the optimizer, a share for the activations. */
+const offloadCell = ({ optimizer, activations }: Job['offload']): string => {
+  const shown = [...(optimizer === 'none' ? [] : ['opt']), ...(activations === 0 ? [] : [shareText(activations)])];
+  return shown.length === 0 ? '-' : shown.join('+');
+};
+const shareText = (share: number): string => `${(share * 100).toFixed(0)}%`;
+
+/** `4r` is a ring of four, `4a` an all-to-all: --json spells them out. */
+const CONTEXT_MARKS = { ring: 'r', 'all-to-all': 'a' } as const;
 
 interface Aspect {
   readonly column: Column;
@@ -74,15 +78,16 @@ const ASPECTS: readonly Aspect[] = [
   },
   {
     column: left('cp'),
-    value: ({ layout }) => (layout.cp === 1 ? '1' : `${layout.cp} ${layout.contextKind}`),
+    value: ({ layout }) => (layout.cp === 1 ? '1' : `${layout.cp}${CONTEXT_MARKS[layout.contextKind]}`),
     isOptional: false,
     trivial: '1',
   },
   {
-    column: left('ep.etp'),
-    value: ({ layout }) => `${layout.ep}.${layout.etp}`,
+    column: left('ep'),
+    // `8.2`: two tensor ranks an expert.
+    value: ({ layout }) => `${layout.ep}${layout.etp > 1 ? `.${layout.etp}` : ''}`,
     isOptional: false,
-    trivial: '1.1',
+    trivial: '1',
   },
   {
     column: left('ends'),
@@ -90,13 +95,17 @@ const ASPECTS: readonly Aspect[] = [
     isOptional: false,
     trivial: '- -',
   },
-  { column: right('copies'), value: ({ layout }) => String(layout.replicas), isOptional: false, trivial: '1' },
   { column: right('mb'), value: ({ layout }) => String(layout.microbatch), isOptional: false },
   { column: left('schedule'), value: ({ layout }) => layout.schedule, isOptional: false },
-  { column: right('zero'), value: ({ layout }) => String(layout.zero), isOptional: false },
+  {
+    column: right('zero'),
+    // With hybrid sharding `3x4`: four copies of what stage 3 shards.
+    value: ({ layout }) => `${layout.zero}${layout.replicas > 1 ? `x${layout.replicas}` : ''}`,
+    isOptional: false,
+  },
   { column: left('sp'), value: ({ layout }) => (layout.sequenceParallel ? 'sp' : '-'), isOptional: false },
   { column: left('recompute'), value: ({ recompute }) => recomputeName(recompute), isOptional: false },
-  { column: left('offload'), value: ({ offload }) => offloadCell(offload), isOptional: false, trivial: 'none' },
+  { column: left('host'), value: ({ offload }) => offloadCell(offload), isOptional: false, trivial: '-' },
   { column: left('precision'), value: ({ precision }) => precision, isOptional: true },
 ];
 

@@ -108,7 +108,7 @@ const countsText = (found: WhyNot, paint: Paint): string => {
   const left =
     unseen === 0
       ? ''
-      : ` ${formatInteger(unseen)} legal ones were not looked at: at most ${formatInteger(BOUNDS_MAX)} are bounded, ` +
+      : ` ${formatInteger(unseen)} legal ones were not looked at: the first ${formatInteger(BOUNDS_MAX)} are bounded, ` +
         `and of those that fit the ${SIMULATED_MAX} with the least bounds simulated.`;
   return (
     `${won}${formatInteger(matching)} layouts match: ${formatInteger(byRule)} not legal, ${formatInteger(byMemory)} too ` +

@@ -142,7 +142,7 @@ const offload = z
 
 const memory = closed(
   {
-    offload: axis(offload, offloadWanted).prefault('none').describe('A list is searched. Absent: none.'),
+    offload: searched(axis(offload, offloadWanted)).describe('A list is searched. Absent: none.'),
     margin: share
       .refine((margin) => margin < 1, {
         error: ({ input }) => `a margin of ${String(input)} leaves no memory at all; wanted less than 1`,

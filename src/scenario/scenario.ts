@@ -44,7 +44,7 @@ export interface Scenario {
   readonly layout: LayoutSpace;
   readonly precision: readonly Precision[];
   readonly recompute: Axis<Recompute>;
-  readonly offload: readonly Offload[];
+  readonly offload: Axis<Offload>;
   readonly software: Software;
   /** What a free axis tries: what every engine has and most people use, or everything that is legal. */
   readonly search: Breadth;

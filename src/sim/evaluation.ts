@@ -1,5 +1,6 @@
 /** What a rung says of a job: its step time term by term and its memory block by block, stage by stage. */
 import type { Purpose } from '../memory/purpose.ts';
+import type { Tier } from '../memory/tier.ts';
 import type { Axis } from '../effects/group.ts';
 import type { Bytes, Flops, Seconds } from '../units/quantity.ts';
 
@@ -45,6 +46,10 @@ export interface StageReport {
   readonly parameters: number;
   readonly terms: Terms;
   readonly memory: MemoryPeak;
+  /** The most that one rank holds of its host's memory. */
+  readonly host: Bytes;
+  /** Bytes that one rank copies a step over its host's bus, by the tier they go to; what its loader reads is not among them. */
+  readonly copied: Readonly<Record<Tier, Bytes>>;
   /** When the first backward starts (the pipeline is filled) and when the last forward ends (it begins to drain). */
   readonly filledAt: Seconds;
   readonly drainsAt: Seconds;
@@ -58,4 +63,6 @@ export interface Evaluation {
   readonly hardwareFlops: Flops;
   /** Bytes that one rank of the busiest stage sends a step, by axis. */
   readonly sent: Readonly<Record<Axis, Bytes>>;
+  /** What all ranks of the node that holds most of it hold of the host's memory. */
+  readonly host: Bytes;
 }

@@ -15,14 +15,14 @@ import { costOf, isOnHost } from '../kernels/op.ts';
 import type { Rank } from '../units/identity.ts';
 import { blockId } from '../units/identity.ts';
 import type { Bytes, Instant, Seconds } from '../units/quantity.ts';
-import { instant, instantZero, latest, later, plus, transferTime } from '../units/quantity.ts';
+import { instant, instantZero, latest, later, transferTime } from '../units/quantity.ts';
 import type { Term } from './evaluation.ts';
 import { Ledger } from '../memory/ledger.ts';
 import type { Tier } from '../memory/tier.ts';
 import { opposite } from '../memory/tier.ts';
 import { Mailbox } from './mailbox.ts';
 import type { Machine } from './machine.ts';
-import { linkBetween } from './machine.ts';
+import { hostTime, linkBetween } from './machine.ts';
 import { Meter } from './meter.ts';
 import { opTime } from './op-time.ts';
 import type { Profile, Profiles } from './profile.ts';
@@ -91,10 +91,10 @@ export class KahnWorld implements World<Course> {
     },
     allocate: ({ state }, { size, purpose, tier }) => {
       state.ledger.add(purpose, size, tier);
-      return { id: blockId(this.#blocks++), size, purpose, tier, values: null };
+      return { id: blockId(this.#blocks++), size, purpose, values: null };
     },
-    release: ({ state }, { block }) => state.ledger.add(block.purpose, -block.size, block.tier),
-    load: (strand, { into }) => this.#spend(strand, 'input', this.#hostTime(sizeOf(into))),
+    release: ({ state }, { block }) => state.ledger.add(block.purpose, -block.size),
+    load: (strand, { into }) => this.#spend(strand, 'input', hostTime(this.#machine, sizeOf(into))),
     store: (strand, { size }) => this.#spend(strand, 'input', transferTime(size, this.#machine.storageRate)),
     move: (strand, effect) => this.#move(strand, effect),
     copy: (strand, { size, to }) => this.#copy(strand, size, to),
@@ -213,10 +213,7 @@ export class KahnWorld implements World<Course> {
   }
   #copy(strand: Strand<Course>, size: Bytes, to: Tier): void {
     strand.state.meter.copy(to, size);
-    this.#spend(strand, 'offload', this.#hostTime(size));
-  }
-  #hostTime(size: Bytes): Seconds {
-    return plus(this.#machine.hostLatency, transferTime(size, this.#machine.hostRate));
+    this.#spend(strand, 'offload', hostTime(this.#machine, size));
   }
   #spend({ state }: Strand<Course>, term: Term, duration: Seconds): void {
     const end = later(state.at, duration);

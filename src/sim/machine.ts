@@ -4,8 +4,8 @@ import type { LinkRate, Links } from '../collectives/link-rate.ts';
 import type { Dtype } from '../kernels/dtype.ts';
 import type { MatrixDtype } from '../scenario/cluster.ts';
 import type { Job } from '../scenario/job.ts';
-import type { BytesPerSecond, FlopsPerSecond, Seconds } from '../units/quantity.ts';
-import { bytesPerSecond, flopsPerSecond, times } from '../units/quantity.ts';
+import type { Bytes, BytesPerSecond, FlopsPerSecond, Seconds } from '../units/quantity.ts';
+import { bytesPerSecond, flopsPerSecond, plus, times, transferTime } from '../units/quantity.ts';
 
 export interface Machine {
   /** Matrix rate of large multiplications, by operand format. */
@@ -28,6 +28,10 @@ export interface Machine {
 /** The link of a message between two ranks, whose domains are the same or not. */
 export const linkBetween = ({ links, scaleUpDomain }: Machine, from: number, to: number): LinkRate =>
   Math.floor(from / scaleUpDomain) === Math.floor(to / scaleUpDomain) ? links.scaleUp : links.nic;
+
+/** A copy of so many bytes between a device and its host. */
+export const hostTime = ({ hostLatency, hostRate }: Pick<Machine, 'hostLatency' | 'hostRate'>, size: Bytes): Seconds =>
+  plus(hostLatency, transferTime(size, hostRate));
 
 /** The peak that a card multiplies a format at when its table does not name it: the next wider one it has. */
 const WIDER: Readonly<Record<MatrixDtype, readonly MatrixDtype[]>> = {

@@ -13,7 +13,7 @@ import { costOf, isOnHost } from '../kernels/op.ts';
 import type { Rank } from '../units/identity.ts';
 import { blockId } from '../units/identity.ts';
 import type { Bytes, Instant, Seconds } from '../units/quantity.ts';
-import { instantZero, latest, later, plus, times, transferTime } from '../units/quantity.ts';
+import { instantZero, latest, later, times, transferTime } from '../units/quantity.ts';
 import { Agenda } from './agenda.ts';
 import { Draws } from './draws.ts';
 import type { Term } from './evaluation.ts';
@@ -22,7 +22,7 @@ import type { Tier } from '../memory/tier.ts';
 import { opposite } from '../memory/tier.ts';
 import { Lifecycles } from './lifecycles.ts';
 import type { Machine } from './machine.ts';
-import { linkBetween } from './machine.ts';
+import { hostTime, linkBetween } from './machine.ts';
 import { Mailbox } from './mailbox.ts';
 import { Meter } from './meter.ts';
 import { opTime } from './op-time.ts';
@@ -98,11 +98,11 @@ export class MessageWorld implements World<Path> {
     receiveAny: (strand, effect) => this.#receiveAny(strand, effect),
     allocate: ({ state }, { size, purpose, tier }) => {
       state.tape.add(purpose, size, tier);
-      return { id: blockId(this.#blocks++), size, purpose, tier, values: null };
+      return { id: blockId(this.#blocks++), size, purpose, values: null };
     },
-    release: ({ state }, { block }) => state.tape.add(block.purpose, -block.size, block.tier),
+    release: ({ state }, { block }) => state.tape.add(block.purpose, -block.size),
     load: (strand, { into }) =>
-      this.#occupy(strand, 'pcie', { name: 'load', term: 'input', duration: this.#hostTime(sizeOf(into)) }),
+      this.#occupy(strand, 'pcie', { name: 'load', term: 'input', duration: hostTime(this.#machine, sizeOf(into)) }),
     store: (strand, { size }) =>
       this.#occupy(strand, 'storage', {
         name: 'store',
@@ -171,10 +171,7 @@ export class MessageWorld implements World<Path> {
   /** Each direction of the bus is a lane; what the loader reads is too little to be in the way. */
   #copy(strand: Strand<Path>, size: Bytes, { name, to }: { name: string; to: Tier }): typeof blocked {
     strand.state.meter.copy(to, size);
-    return this.#occupy(strand, `pcie to ${to}`, { name, term: 'offload', duration: this.#hostTime(size) });
-  }
-  #hostTime(size: Bytes): Seconds {
-    return plus(this.#machine.hostLatency, transferTime(size, this.#machine.hostRate));
+    return this.#occupy(strand, `pcie to ${to}`, { name, term: 'offload', duration: hostTime(this.#machine, size) });
   }
 
   /** Keeps a lane of the rank busy, behind what it is already busy with, and resumes the strand when that is done. */

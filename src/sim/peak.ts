@@ -1,5 +1,7 @@
 /** The most that a stage ever holds: its passes' memory added up along its list of slots, without running anything. */
 import { shardsGradients } from '../actors/model-chunk.ts';
+import type { MicrobatchRange } from '../actors/schedules/placement.ts';
+import { microbatchesThrough, placementOf } from '../actors/schedules/placement.ts';
 import { microbatchesToPeak } from '../actors/schedules/schedule.ts';
 import type { Slot } from '../actors/schedules/slot.ts';
 import { chunkOf, microbatchOf, passOf } from '../actors/schedules/slot.ts';
@@ -7,7 +9,7 @@ import type { HostDelta, MemoryDelta } from '../memory/ledger.ts';
 import { Ledger } from '../memory/ledger.ts';
 import type { Moment } from '../memory/moment.ts';
 import { PURPOSES } from '../memory/purpose.ts';
-import type { Job } from '../scenario/job.ts';
+import type { Job, ScheduleName } from '../scenario/job.ts';
 import { microbatchesOf } from '../scenario/job.ts';
 import { Meter } from './meter.ts';
 import type { ProfileCache } from './profile.ts';
@@ -26,7 +28,9 @@ export const peaksOf = (job: Job, stages: readonly TimedStage[], cache: ProfileC
   const all = microbatchesOf(job);
   const microbatches = enoughOf(job, all);
   const lists = slotLists(job.layout, microbatches, cache);
-  return stages.map(({ stage, alone }) => peakOf(alone, lists.of(stage), microbatches < all));
+  return stages.map(({ stage, alone }) =>
+    peakOf(alone, lists.of(stage), { schedule: job.layout.schedule, run: microbatches, all }),
+  );
 };
 
 /**
@@ -39,8 +43,15 @@ const enoughOf = ({ layout: { pp, vp, schedule } }: Job, all: number): number =>
   return Math.min(all, Math.ceil(enough / whole) * whole);
 };
 
-const peakOf = (alone: StageAlone, list: SlotList, isCut: boolean): Peak => {
-  const passes = passesOf(alone, list, isCut);
+/** Microbatches of the list that is added up, and of the step that it stands for. */
+interface Cut {
+  readonly schedule: ScheduleName;
+  readonly run: number;
+  readonly all: number;
+}
+
+const peakOf = (alone: StageAlone, list: SlotList, cut: Cut): Peak => {
+  const passes = passesOf(alone, list, cut.run < cut.all);
   const way = [alone.placed, alone.ahead, ...passes, ...alone.settled, alone.tail];
   let [held, peak, summit] = [0, 0, 0];
   for (let index = 0; index < way.length; index++) {
@@ -51,8 +62,11 @@ const peakOf = (alone: StageAlone, list: SlotList, isCut: boolean): Peak => {
     }
     held += growth;
   }
-  const slot = list.slots[Math.min(summit - 2, list.slots.length - 1)];
-  return { memory: { ...heldAt(way, { peak, summit }), host: hostOf(way) }, moment: slot === undefined ? null : momentOf(slot) };
+  const slot = Math.min(summit - 2, list.slots.length - 1);
+  return {
+    memory: { ...heldAt(way, { peak, summit }), host: hostOf(way) },
+    moment: slot < 0 ? null : momentOf(list, slot, cut),
+  };
 };
 
 /** A piece for every slot. */
@@ -88,7 +102,10 @@ const hostOf = (way: readonly Piece[]): HostDelta => {
 };
 
 /** What is held at the peak, purpose by purpose. */
-const heldAt = (way: readonly Piece[], { peak, summit }: { peak: number; summit: number }): Omit<MemoryDelta, 'host'> => {
+const heldAt = (
+  way: readonly Piece[],
+  { peak, summit }: { peak: number; summit: number },
+): Omit<MemoryDelta, 'host'> => {
   const net = PURPOSES.map(() => 0);
   for (let index = 0; index < summit; index++) {
     const { memory } = way[index]!;
@@ -98,4 +115,16 @@ const heldAt = (way: readonly Piece[], { peak, summit }: { peak: number; summit:
   return { net, peak, peakByPurpose: net.map((held, purpose) => held + peakByPurpose[purpose]!) };
 };
 
-const momentOf = (slot: Slot): Moment => ({ pass: passOf(slot), microbatch: microbatchOf(slot), chunk: chunkOf(slot) });
+/**
+ * When in the whole step a slot of a cut list runs: counted from the beginning, or from the end once a chunk is through
+ * with its last microbatch and gradients are on their way, which may be what the peak is of.
+ */
+const momentOf = ({ slots }: SlotList, index: number, { schedule, run, all }: Cut): Moment => {
+  const slot = slots[index]!;
+  const through = (microbatches: number, one: Slot): MicrobatchRange =>
+    microbatchesThrough(placementOf(schedule), chunkOf(one), microbatches);
+  const isLast = (one: Slot): boolean => passOf(one) !== 'forward' && microbatchOf(one) === through(run, one).end - 1;
+  const edge = slots.slice(0, index + 1).some(isLast) ? 'end' : 'start';
+  const shift = through(all, slot)[edge] - through(run, slot)[edge];
+  return { pass: passOf(slot), microbatch: microbatchOf(slot) + shift, chunk: chunkOf(slot) };
+};

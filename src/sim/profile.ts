@@ -2,7 +2,7 @@
 import type { Job } from '../scenario/job.ts';
 import type { MemoryDelta } from '../memory/ledger.ts';
 import type { Meter } from './meter.ts';
-import type { Frame } from './sketch.ts';
+import type { FrameFigures, LastPipe, PipeShape } from './sketch.ts';
 import type { SlotList } from './slots.ts';
 import type { StageAlone } from './stage-alone.ts';
 
@@ -29,7 +29,9 @@ export interface ProfileCache {
   /** Room for the arrivals of one replay, used again by the next. */
   readonly arrivals: Room;
   /** Figures of single units, for sketches. */
-  readonly frames: Map<string, Frame>;
+  readonly frames: Map<string, FrameFigures>;
+  readonly shapes: Map<string, PipeShape>;
+  last: LastPipe | null;
 }
 class Room {
   #numbers = new Float64Array(0);
@@ -46,6 +48,8 @@ export const profileCache = (): ProfileCache => ({
   compositions: new Map(),
   slots: new Map(),
   frames: new Map(),
+  shapes: new Map(),
+  last: null,
   arrivals: new Room(),
 });
 

@@ -5,6 +5,7 @@
 import type { DeviceContext } from '../actors/device-context.ts';
 import { deviceContext } from '../actors/device-context.ts';
 import { layerGroups, placeOf, stageSize } from '../actors/mesh.ts';
+import { offloadedLayers } from '../actors/offload-copies.ts';
 import { crossingBytes } from '../actors/pipeline-link.ts';
 import { placementOf, positionAt } from '../actors/schedules/placement.ts';
 import { inFlightPeak, splitsBackward } from '../actors/schedules/schedule.ts';
@@ -26,6 +27,8 @@ import type { Rank } from '../units/identity.ts';
 import type { Bytes, Seconds } from '../units/quantity.ts';
 import { bytes, instantZero, later, seconds } from '../units/quantity.ts';
 import { layerFabric } from './fabric.ts';
+import type { Movable, UnitTimes } from './copies-beside.ts';
+import { backwardBeside, forwardBeside, movableIn } from './copies-beside.ts';
 import { machineOf } from './machine.ts';
 import type { Profile, ProfileCache } from './profile.ts';
 import { circumstances, profilesFor } from './profile.ts';
@@ -39,7 +42,7 @@ export interface Sketch {
 }
 
 /** What a unit of a model takes on a rank, whatever the pipeline, the data ranks and ZeRO are. */
-interface UnitFigures {
+interface UnitFigures extends Movable {
   /** Nanoseconds of both passes, and of the forward pass alone. */
   readonly pass: number;
   readonly forward: number;
@@ -101,31 +104,57 @@ export const sketch = (job: Job, cache: ProfileCache): Sketch => {
   };
 };
 
-const pipeOf = (job: Job, cache: ProfileCache): PipeFigures => {
-  const { layout } = job;
-  const { pp, vp, schedule, firstLayers, lastLayers } = layout;
-  const frame = frameOf(job, cache);
-  const pipes = frame.pipes;
-  const key = `${pp} ${vp} ${schedule} ${microbatchesOf(job)} ${firstLayers} ${lastLayers} ${recomputedLayers(job)}`;
-  let pipe = pipes.get(key);
-  if (pipe === undefined) pipes.set(key, (pipe = pipeFigures(job, frame)));
-  return pipe;
-};
-const recomputedLayers = ({ recompute }: Job): number | 'all' => (recompute.kind === 'full' ? recompute.layers : 0);
-
-export interface Frame extends FrameFigures {
-  readonly pipes: Map<string, PipeFigures>;
+/** The last pipeline that was asked about: those after it in a search often differ in nothing that it depends on. */
+export interface LastPipe {
+  readonly job: Job;
+  readonly frame: FrameFigures;
+  readonly pipe: PipeFigures;
 }
 
+const pipeOf = (job: Job, cache: ProfileCache): PipeFigures => {
+  const { last } = cache;
+  const isSame = last !== null && sharesFrame(last.job, job);
+  if (isSame && sharesPipe(last.job, job)) return last.pipe;
+  const frame = isSame ? last.frame : frameOf(job, cache);
+  const pipe = pipeFigures(job, { frame, shape: pipeShape(job, cache) });
+  cache.last = { job, frame, pipe };
+  return pipe;
+};
+
+const sharesFrame = (one: Job, other: Job): boolean => {
+  const [a, b] = [one.layout, other.layout];
+  return (
+    one.precision === other.precision &&
+    one.recompute === other.recompute &&
+    one.offload.activations === other.offload.activations &&
+    a.microbatch === b.microbatch &&
+    a.sequenceParallel === b.sequenceParallel &&
+    a.tp === b.tp &&
+    a.pp === b.pp &&
+    a.dp === b.dp &&
+    a.cp === b.cp &&
+    a.contextKind === b.contextKind &&
+    a.ep === b.ep &&
+    a.etp === b.etp
+  );
+};
+/** Of jobs that share a frame. */
+const sharesPipe = (one: Job, other: Job): boolean => {
+  const [a, b] = [one.layout, other.layout];
+  return (
+    a.schedule === b.schedule && a.vp === b.vp && a.firstLayers === b.firstLayers && a.lastLayers === b.lastLayers
+  );
+};
+
 /** The figures at the stage where the units are quickest: tensor ranks may sit in a domain there and not elsewhere. */
-const frameOf = (job: Job, cache: ProfileCache): Frame => {
+const frameOf = (job: Job, cache: ProfileCache): FrameFigures => {
   const fabrics = fabricsOf(job);
   const again = job.recompute.kind === 'full' ? 'again' : '';
   const key = [...fabrics].map(([fabric]) => circumstances(job, fabric)).join('|') + again;
   let frame = cache.frames.get(key);
   if (frame === undefined) {
-    const all = [...fabrics].map(([fabric, self]) => figuresAt(job, self, { fabric, cache }));
-    cache.frames.set(key, (frame = { ...all.reduce(quickest), pipes: new Map() }));
+    frame = [...fabrics].map(([fabric, self]) => figuresAt(job, self, { fabric, cache })).reduce(quickest);
+    cache.frames.set(key, frame);
   }
   return frame;
 };
@@ -169,6 +198,7 @@ const figuresAt = (job: Job, self: Rank, { fabric, cache }: { fabric: string; ca
       forward: forward.nanoseconds,
       kept: forward.memory.net.reduce((sum, size) => sum + size, 0),
       atop: backward.memory.peak,
+      ...movableIn(context, machine, forward),
       shared: elementsOfAll(parameters.shared),
       experts: elementsOfAll(parameters.experts),
     };
@@ -223,42 +253,104 @@ const groupsOf = (model: Model): readonly (readonly LayerKind[])[] => {
   return [...groups.values()];
 };
 
-const pipeFigures = (job: Job, frame: FrameFigures): PipeFigures => {
-  const { hop } = frame;
-  const { layout, model } = job;
-  const microbatches = microbatchesOf(job);
-  const { pp, vp, schedule } = layout;
-  const chunks = chunksOf(model, splitLayers(model.layers, positionCount(layout), endsOf(model, layout)));
-  const isMirrored = placementOf(schedule) === 'mirrored';
-  const through = isMirrored ? microbatches / 2 : microbatches;
-  const isSplit = splitsBackward(schedule);
-  const stages: StageFigures[] = [];
-  let [way, back, span] = [0, 0, 0];
-  for (let stage = 0; stage < pp; stage++) {
-    const own = Array.from({ length: vp }, (_, chunk) =>
-      chunkFigures(job, chunks[positionAt(layout, { stage, chunk })]!, frame),
+/** What the stages of a pipeline hold, kinds of stages and chunks apart. */
+export interface PipeShape {
+  readonly chunks: readonly Chunk[];
+  /** By kind of stage: which chunks it has, of those above. */
+  readonly kinds: readonly (readonly number[])[];
+  /** By stage. */
+  readonly kindOf: readonly number[];
+}
+
+const pipeShape = ({ model, layout }: Job, { shapes }: ProfileCache): PipeShape => {
+  const { pp, vp, schedule, firstLayers, lastLayers } = layout;
+  const key = `${pp} ${vp} ${schedule} ${firstLayers} ${lastLayers}`;
+  let shape = shapes.get(key);
+  if (shape === undefined) {
+    const byPosition = chunksOf(model, splitLayers(model.layers, positionCount(layout), endsOf(model, layout)));
+    const chunks = new Distinct<Chunk>((chunk) => unitsOf(chunk).map(({ name }) => name).join());
+    const kinds = new Distinct<readonly number[]>(String);
+    const kindOf = Array.from({ length: pp }, (_, stage) =>
+      kinds.indexOf(
+        Array.from({ length: vp }, (_, chunk) => chunks.indexOf(byPosition[positionAt(layout, { stage, chunk })]!)),
+      ),
     );
-    const work = own.reduce((sum, { pass }) => sum + pass, 0) * through;
-    span = Math.max(span, way + work + (isSplit || isMirrored ? 0 : back));
-    if (!isMirrored) {
-      way += own[0]!.forward + hop;
-      back += own[0]!.pass - own[0]!.forward + hop;
-    }
-    const seat = { name: schedule, stage: stageOf(stage), stages: pp, microbatches, chunks: vp };
-    stages.push({ stage, ...heldBy(own, inFlightPeak(seat), isSplit) });
+    shapes.set(key, (shape = { chunks: chunks.items, kinds: kinds.items, kindOf }));
   }
-  return { span, stages: largest(stages) };
+  return shape;
 };
 
-/** With so many passes in flight each keeps at least what the chunk that keeps least does, and a backward is on. */
-const heldBy = (own: readonly UnitFigures[], inFlight: number, isSplit: boolean): Omit<StageFigures, 'stage'> => {
-  const kept = Math.min(...own.map((chunk) => chunk.kept));
-  // The halves of a split backward take less than the whole does.
-  const atop = isSplit ? 0 : Math.min(...own.map((chunk) => chunk.atop));
+/** Items that differ by their names. */
+class Distinct<Item> {
+  readonly items: Item[] = [];
+  readonly #indices = new Map<string, number>();
+  readonly #nameOf: (item: Item) => string;
+  constructor(nameOf: (item: Item) => string) {
+    this.#nameOf = nameOf;
+  }
+  indexOf(item: Item): number {
+    const name = this.#nameOf(item);
+    let index = this.#indices.get(name);
+    if (index === undefined) {
+      index = this.items.push(item) - 1;
+      this.#indices.set(name, index);
+    }
+    return index;
+  }
+}
+
+/** A stage's chunks together. */
+interface StageKind {
+  readonly pass: number;
+  /** Of its first chunk. */
+  readonly forward: number;
+  readonly backward: number;
+  readonly kept: number;
+  readonly atop: number;
+  readonly shared: number;
+  readonly experts: number;
+}
+
+const pipeFigures = (job: Job, { frame, shape }: { frame: FrameFigures; shape: PipeShape }): PipeFigures => {
+  const { hop } = frame;
+  const microbatches = microbatchesOf(job);
+  const { pp, vp, schedule } = job.layout;
+  const isMirrored = placementOf(schedule) === 'mirrored';
+  const isSplit = splitsBackward(schedule);
+  const through = isMirrored ? microbatches / 2 : microbatches;
+  const chunks = shape.chunks.map((chunk) => chunkFigures(job, chunk, frame));
+  const kinds = shape.kinds.map((own) => stageKind(own.map((chunk) => chunks[chunk]!)));
+  const worst = kinds.map((): StageFigures | null => null);
+  let [way, back, span] = [0, 0, 0];
+  for (let stage = 0; stage < pp; stage++) {
+    const index = shape.kindOf[stage]!;
+    const kind = kinds[index]!;
+    span = Math.max(span, way + kind.pass * through + (isSplit || isMirrored ? 0 : back));
+    if (!isMirrored) {
+      way += kind.forward + hop;
+      back += kind.backward + hop;
+    }
+    const inFlight = inFlightPeak({ name: schedule, stage: stageOf(stage), stages: pp, microbatches, chunks: vp });
+    // With so many passes in flight each keeps at least what the chunk that keeps least does, and a backward is on. The
+    // halves of a split backward take less than the whole does.
+    const active = inFlight * kind.kept + (isSplit ? 0 : kind.atop);
+    const { shared, experts } = kind;
+    if (active > (worst[index]?.active ?? -1)) worst[index] = { stage, shared, experts, active };
+  }
+  return { span, stages: worst.filter((figures) => figures !== null) };
+};
+
+const stageKind = (own: readonly UnitFigures[]): StageKind => {
+  const sum = (of: (figures: UnitFigures) => number): number => own.reduce((total, figures) => total + of(figures), 0);
+  const first = own[0]!;
   return {
-    shared: own.reduce((sum, { shared }) => sum + shared, 0),
-    experts: own.reduce((sum, { experts }) => sum + experts, 0),
-    active: inFlight * kept + atop,
+    pass: sum(({ pass }) => pass),
+    forward: first.forward,
+    backward: first.pass - first.forward,
+    kept: Math.min(...own.map(({ kept }) => kept)),
+    atop: Math.min(...own.map(({ atop }) => atop)),
+    shared: sum(({ shared }) => shared),
+    experts: sum(({ experts }) => experts),
   };
 };
 
@@ -267,32 +359,33 @@ const heldBy = (own: readonly UnitFigures[], inFlight: number, isSplit: boolean)
  * all else is still kept.
  */
 const chunkFigures = (job: Job, chunk: Chunk, { units, flow }: FrameFigures): UnitFigures => {
-  const { recompute } = job;
+  const { recompute, offload } = job;
+  const offloaded = offloadedLayers(offload.activations, chunk.layers.length);
+  const times: UnitTimes[] = [];
   const again = recompute.kind === 'full' ? (recompute.layers === 'all' ? Infinity : recompute.layers) : 0;
   let layer = 0;
   let [pass, forward, kept, atop, shared, experts] = [0, 0, 0, 0, 0, 0];
   for (const unit of unitsOf(chunk)) {
-    const isAgain = unit.kind === 'layer' && layer++ < again;
-    const figures = units.get(isAgain ? `${unit.name} again` : unit.name) ?? units.get(unit.name)!;
+    const isAgain = unit.kind === 'layer' && layer < again;
+    const isOffloaded = unit.kind === 'layer' && layer < offloaded;
+    if (unit.kind === 'layer') layer++;
+    const figures = units.get(isAgain ? `${unit.name} again` : unit.name)!;
     pass += figures.pass;
     forward += figures.forward;
-    kept += figures.kept;
+    kept += figures.kept - (isOffloaded ? figures.movable : 0);
+    if (offloaded > 0)
+      times.push({
+        forward: figures.forward,
+        backward: figures.pass - figures.forward,
+        copy: isOffloaded ? figures.copy : 0,
+      });
     atop = figures.atop;
     shared += figures.shared;
     experts += figures.experts;
   }
   kept += (chunk.hasEmbedding ? 0 : flow) - (chunk.hasHead ? 0 : flow);
-  return { pass, forward, kept, atop, shared, experts };
+  const figures = { pass, forward, kept, atop, movable: 0, copy: 0, shared, experts };
+  if (offloaded === 0) return figures;
+  const way = forwardBeside(times);
+  return { ...figures, forward: way, pass: way + backwardBeside(times) };
 };
-
-/** Of stages with equal parameters the one with most activations. */
-const largest = (stages: readonly StageFigures[]): readonly StageFigures[] => {
-  const byStates = new Map<string, StageFigures>();
-  for (const stage of stages) {
-    const key = `${stage.shared} ${stage.experts}`;
-    const met = byStates.get(key);
-    if (met === undefined || stage.active > met.active) byStates.set(key, stage);
-  }
-  return [...byStates.values()];
-};
-

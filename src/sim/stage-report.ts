@@ -5,6 +5,7 @@ import type { Axis } from '../effects/group.ts';
 import { AXES } from '../effects/group.ts';
 import type { Purpose } from '../memory/purpose.ts';
 import { PURPOSES } from '../memory/purpose.ts';
+import { TIERS } from '../memory/tier.ts';
 import { unitsOf } from '../model/stages.ts';
 import type { UnitParameters } from '../model/unit.ts';
 import { elementsOfAll, PARTS } from '../model/unit.ts';
@@ -15,6 +16,7 @@ import { totalRecord } from '../units/total-record.ts';
 import { between, bytes, flops, instantZero, seconds } from '../units/quantity.ts';
 import type { Evaluation, Fidelity, MemoryPeak, StageReport, Term, Terms } from './evaluation.ts';
 import { TERMS } from './evaluation.ts';
+import { hostHeld } from './host-memory.ts';
 import type { MemoryDelta } from '../memory/ledger.ts';
 import type { Meter } from './meter.ts';
 import type { TimedStage } from './stages.ts';
@@ -45,6 +47,10 @@ export const evaluationOf = (
     stages: stages.map((stage) => stageReport(job.software, { count: stage, end, held })),
     hardwareFlops: flops(stages.reduce((total, { work }) => total + work.flops, 0) * stageSize(job.layout)),
     sent: totalRecord(AXES, (axis: Axis) => bytes(busiest.work.sentOn(axis))),
+    host: hostHeld(
+      job,
+      stages.map(({ memory }) => memory.host.peak),
+    ),
   };
 };
 
@@ -75,6 +81,8 @@ const stageReport = (
   ...heldBy(count.timed.context, held),
   terms: termsOf(count, end),
   memory: memoryPeak(software, count),
+  host: bytes(count.memory.host.peak),
+  copied: totalRecord(TIERS, (tier) => bytes(count.work.copiedTo(tier))),
   filledAt: count.filledAt,
   drainsAt: count.drainsAt,
 });

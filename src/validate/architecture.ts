@@ -45,14 +45,15 @@ export const expertsOf = (
 const mixtureRefusal = ({ model: { name, moe, active_b: activeParameters, layers } }: Row): string | null => {
   const isMixture = moe !== null || activeParameters !== null || /\bmoe\b/i.test(name ?? '');
   if (!isMixture) return null;
-  if (moe?.experts == null || moe.topk === null) return 'a mixture whose experts and active experts are not published';
+  if (moe === null || moe.experts === null || moe.topk === null)
+    return 'a mixture whose experts and active experts are not published';
   if (moe.topk > moe.experts) return `${moe.topk} active experts are more than the ${moe.experts} there are`;
   return (moe.first_dense ?? 0) >= (layers ?? Infinity) ? `none of the ${layers} layers has experts` : null;
 };
 
 /** Null for attention with keys and values of its own; a query rank that is not stated means there is none. */
 export const latentOf = ({ model: { mla } }: Row): LatentAttention | null =>
-  mla?.kv_lora == null || mla.qk_nope === null || mla.qk_rope === null
+  mla === null || mla.kv_lora === null || mla.qk_nope === null || mla.qk_rope === null
     ? null
     : { queryRank: mla.q_lora, kvRank: mla.kv_lora, plainDim: mla.qk_nope, ropeDim: mla.qk_rope };
 
@@ -86,5 +87,5 @@ export const predictorsOf = ({ model: { mtp_layers: written, name }, framework }
     const value = release >= since ? Number(count) : 0;
     return assume(value, `mtp_layers ${value}: what the recipe of release ${release} has`);
   }
-  return /^deepseek-v3/.test(name ?? '') ? assume(0, 'mtp_layers 0: not stated') : stated(0);
+  return name?.startsWith('deepseek-v3') === true ? assume(0, 'mtp_layers 0: not stated') : stated(0);
 };

@@ -21,6 +21,8 @@ export type Block = Pick<
 export type ExpertHabits = Pick<Experts, 'routerBias' | 'bias' | 'sharedGate'>;
 
 interface Family {
+  /** Whose block it is. */
+  readonly name: string;
   readonly block: Block;
   readonly experts: ExpertHabits;
 }
@@ -82,20 +84,24 @@ const FAMILIES: readonly (readonly [name: RegExp, block: Block, experts?: Partia
   [/^hunyuan-large/, { ...LLAMA, qkNorm: 'head', kvShare: 2, tied: true }],
 ];
 
-export const familyOf = ({ model, framework }: Row, gated: boolean): Family => {
-  const found = FAMILIES.find(([name]) => name.test(model.name?.toLowerCase() ?? ''));
-  const block = found?.[1] ?? (gated ? LLAMA : GPT);
-  return {
-    block: {
-      ...block,
-      activation: activationOf(model.act) ?? block.activation,
-      position: positionOf(model.pos) ?? block.position,
-      tied: model.tied_embeddings ?? block.tied,
-      parallelBlock: block.parallelBlock || framework?.startsWith('MegaScale') === true,
-    },
-    experts: { ...PLAIN_EXPERTS, ...found?.[2] },
-  };
+export const familyOf = (row: Row, gated: boolean): Family => {
+  const modelName = row.model.name?.toLowerCase() ?? '';
+  for (const [pattern, block, experts] of FAMILIES) {
+    const name = pattern.exec(modelName)?.[0];
+    if (name !== undefined) return { name, block: statedOver(block, row), experts: { ...PLAIN_EXPERTS, ...experts } };
+  }
+  const [name, block] = gated ? (['llama', LLAMA] as const) : (['gpt', GPT] as const);
+  return { name, block: statedOver(block, row), experts: PLAIN_EXPERTS };
 };
+
+/** What the row itself says counts before its family. */
+const statedOver = (block: Block, { model, framework }: Row): Block => ({
+  ...block,
+  activation: activationOf(model.act) ?? block.activation,
+  position: positionOf(model.pos) ?? block.position,
+  tied: model.tied_embeddings ?? block.tied,
+  parallelBlock: block.parallelBlock || framework?.startsWith('MegaScale') === true,
+});
 
 const activationOf = (name: string | null): Model['activation'] | null => {
   if (name === null) return null;

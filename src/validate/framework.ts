@@ -70,6 +70,8 @@ const RULES: readonly Rule[] = [
     sequenceParallel: false,
     memory: 'allocated',
   },
+  // DeepSeek-V3 (arXiv 2412.19437), section 3.3.2: tiles of 1 x 128 and blocks of 128 x 128.
+  { ...modern, name: 'HAI-LLM', framework: /^HAI-LLM/, cards: any, fp8: 'fp8-block' },
   { ...modern, name: 'ColossalAI', framework: /ColossalAI/, cards: any, memory: 'allocated' },
   { ...modern, name: 'Megatron-Core', framework: /NeMo|Megatron|MCore|Primus/, cards: any },
 ];

@@ -112,7 +112,6 @@ const identityOf = (row: Row) => ({
   card: cardOf(row),
   precision: row.precision ?? 'none',
   jobClass: null,
-  isDense: row.model.moe === null && row.model.active_b === null,
 });
 
 const covered = (

@@ -84,7 +84,7 @@ const expertRanksOf = (
   { experts }: Model,
   ranks: number,
 ): readonly Filled<Pick<Layout, 'ep' | 'etp'>>[] => {
-  if (experts === null) return [stated({ ep: 1, etp: 1 })];
+  if (experts === null) return [stated({ ep: ep ?? 1, etp: 1 })];
   const tensor = etp === null ? assume(1, 'etp 1: not stated') : stated(etp);
   if (ep !== null) return [{ value: { ep, etp: tensor.value }, assumed: ep === 1 ? [] : tensor.assumed }];
   const fitting = powersUpTo(experts.count).filter(

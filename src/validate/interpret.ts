@@ -1,19 +1,19 @@
 /** A row to the job it measured, with every default that filled it; or the reason why it cannot be one. */
 import type { Cluster } from '../scenario/cluster.ts';
-import { SOFTWARE } from '../scenario/defaults.ts';
-import type { Job, Software } from '../scenario/job.ts';
+import type { Job, Precision } from '../scenario/job.ts';
+import { architectureRefusal } from './architecture.ts';
 import { clusterNameOf, clusterOf, evenDomains } from './card.ts';
 import type { Filled } from './filled.ts';
 import { assume, stated } from './filled.ts';
-import { attentionOf, habitsOf } from './framework.ts';
 import { candidatesOf } from './layout.ts';
 import { layoutRefusal } from './layout-refusal.ts';
 import { recomputesOf } from './recompute.ts';
 import { SECONDS_PER_DAY, SECONDS_PER_HOUR } from './row-unit.ts';
 import type { Row } from './row.ts';
 import { measuredNumber } from './row.ts';
-import { architectureRefusal } from './architecture.ts';
 import { shapeOf, shapeRefusal } from './shape.ts';
+import { softwareOf } from './software.ts';
+import type { Pipelining } from './spelling.ts';
 import { pipeliningOf, precisionOf } from './spelling.ts';
 
 export type Interpretation =
@@ -27,17 +27,9 @@ export interface Catalogue {
 }
 
 export const interpret = (row: Row, { clusters, peakOf }: Catalogue): Interpretation => {
-  const refusal = architectureRefusal(row) ?? shapeRefusal(row);
-  if (refusal !== null) return refused(refusal);
-  const clusterName = clusterNameOf(row.hw.gpu ?? '');
-  if (clusterName === null) return refused(`no cluster file has the card ${row.hw.gpu ?? '(not named)'}`);
-  const precision = precisionOf(row);
-  if (precision === null) return refused(`precision ${row.precision} is not known`);
-  const pipelining = pipeliningOf(row);
-  if (pipelining === null) return refused(`schedule ${row.schedule} is not known`);
-  if (recomputesOf(row, 1) === null) return refused(`recompute ${row.recompute} is not known`);
-
-  const stocked = clusterOf(row, clusters(clusterName));
+  const spelled = spelledOf(row);
+  if (spelled.kind === 'refused') return spelled;
+  const stocked = clusterOf(row, clusters(spelled.clusterName));
   const shape = shapeOf(row);
   const devices = devicesOf(row, stocked);
   const cluster = evenDomains(stocked, devices.value);
@@ -47,19 +39,42 @@ export const interpret = (row: Row, { clusters, peakOf }: Catalogue): Interpreta
     sequence: shape.sequence,
     cluster: cluster.value,
     devices: devices.value,
-    precision: precision.value,
+    precision: spelled.precision.value,
     software: software.value,
-    pipelining,
+    pipelining: spelled.pipelining,
   });
   const legal = candidates.filter(({ value }) => layoutRefusal(value) === null);
   if (legal.length === 0) return refused(candidates.map(({ value }) => layoutRefusal(value))[0] ?? 'no layout');
   const chosen = choose(legal, peakOf);
   const assumed = [...(row.assumed ?? []), ...ignoredOf(row)];
-  for (const part of [shape, devices, cluster, precision, software, chosen]) assumed.push(...part.assumed);
+  for (const part of [shape, devices, cluster, spelled.precision, software, chosen]) assumed.push(...part.assumed);
   return { kind: 'job', job: chosen.value, assumed: [...new Set(assumed)] };
 };
 
-const refused = (reason: string): Interpretation => ({ kind: 'refused', reason });
+type Refused = Extract<Interpretation, { readonly kind: 'refused' }>;
+const refused = (reason: string): Refused => ({ kind: 'refused', reason });
+
+/** What the words of the row stand for. */
+interface Spelled {
+  readonly kind: 'spelled';
+  readonly clusterName: string;
+  readonly precision: Filled<Precision>;
+  readonly pipelining: Filled<Pipelining>;
+}
+
+/** Nothing is guessed of a row that says something unheard of. */
+const spelledOf = (row: Row): Spelled | Refused => {
+  const refusal = architectureRefusal(row) ?? shapeRefusal(row);
+  if (refusal !== null) return refused(refusal);
+  const clusterName = clusterNameOf(row.hw.gpu ?? '');
+  if (clusterName === null) return refused(`no cluster file has the card ${row.hw.gpu ?? '(not named)'}`);
+  const precision = precisionOf(row);
+  if (precision === null) return refused(`precision ${row.precision} is not known`);
+  const pipelining = pipeliningOf(row);
+  if (pipelining === null) return refused(`schedule ${row.schedule} is not known`);
+  if (recomputesOf(row, 1) === null) return refused(`recompute ${row.recompute} is not known`);
+  return { kind: 'spelled', clusterName, precision, pipelining };
+};
 
 /** The first candidate whose fullest stage fits the card; if none does, the one that lacks least. */
 const choose = (candidates: readonly Filled<Job>[], peakOf: Catalogue['peakOf']): Filled<Job> => {
@@ -87,29 +102,6 @@ const devicesOf = (row: Row, { devicesPerNode }: Cluster): Filled<number> => {
   const devices = 2 ** Math.max(0, Math.round(Math.log2(hours / month)));
   return assume(devices, `gpus ${devices}: those that spend the published hours in about ${DAYS_OF_A_RUN} days`);
 };
-
-const softwareOf = (row: Row, sequence: number): Filled<Software> => {
-  const habits = habitsOf(row);
-  const attention = attentionOf(row, sequence);
-  const capacity = capacityOf(row);
-  const value: Software = { attention, overlap: habits.overlap, ...SOFTWARE, expertCapacity: capacity.value };
-  const words = `${attention} attention, ${habits.overlap ? '' : 'no '}overlap: the habit of ${habits.name}`;
-  return { value, assumed: [words, ...capacity.assumed, ...balanceWords(row)] };
-};
-
-/** Megatron's benchmarks that drop tokens do so beyond the mean. */
-const capacityOf = ({ model, notes }: Row): Filled<number | null> => {
-  if (model.moe === null || model.moe.capacity !== null) return stated(model.moe?.capacity ?? null);
-  return /token-drop/i.test(notes ?? '')
-    ? assume(1, 'expert capacity 1: tokens are dropped, beyond what is not stated')
-    : stated(null);
-};
-
-/** A benchmark may force its router to use all experts alike; a router that learns does so only on average. */
-const balanceWords = ({ model, notes }: Row): readonly string[] =>
-  model.moe === null || model.moe.forced === true || /forced/i.test(notes ?? '')
-    ? []
-    : ['experts balanced: not stated'];
 
 /** What the row says and no prediction takes into account yet. */
 const ignoredOf = (row: Row): readonly string[] => [

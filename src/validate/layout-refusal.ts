@@ -1,6 +1,6 @@
 /** Why no engine could run the job that a row was read as. */
 import type { Job } from '../scenario/job.ts';
-import { microbatchesOf } from '../scenario/job.ts';
+import { expertDataRanks, microbatchesOf } from '../scenario/job.ts';
 
 type Rule = (job: Job) => string | null;
 
@@ -23,12 +23,17 @@ const contextRanks: Rule = ({ model: { heads, kvHeads }, layout: { tp, cp, conte
   return `tp ${tp} x cp ${cp} does not divide ${heads} heads and ${kvHeads} key-value heads, which are exchanged`;
 };
 
-const expertRanks: Rule = ({ model: { experts }, layout: { tp, cp, dp, ep, etp } }) => {
+const expertRanks: Rule = ({ model: { experts }, layout }) => {
+  const { tp, cp, dp, ep, etp, replicas } = layout;
   if (experts === null) return ep === 1 ? null : `ep ${ep} of a model without experts`;
   if (experts.count % ep !== 0) return `ep ${ep} does not divide ${experts.count} experts`;
   if (experts.ffn % etp !== 0) return `etp ${etp} does not divide an expert's ffn ${experts.ffn}`;
   const ranks = tp * cp * dp;
-  return ranks % (ep * etp) === 0 ? null : `ep ${ep} x etp ${etp} does not divide the ${ranks} ranks of a stage`;
+  if (ranks % (ep * etp) !== 0) return `ep ${ep} x etp ${etp} does not divide the ${ranks} ranks of a stage`;
+  const copies = expertDataRanks(layout);
+  return copies % replicas === 0
+    ? null
+    : `${replicas} groups that shard do not divide the ${copies} copies of an expert`;
 };
 
 const stages: Rule = ({ model, layout: { pp, vp } }) =>

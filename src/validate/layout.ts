@@ -63,10 +63,12 @@ const jobsOf = (
     sequenceParallel: sequenceParallel.value,
   };
   const workload = { kind: 'pretrain', sequence, globalBatch, tokens: null } as const;
-  return (recomputesOf(row, layout.pp * layout.vp) ?? []).flatMap((recompute) =>
-    offloadsOf(row, model).map((offload) => ({
+  const settled = { model, cluster, devices, workload, layout, precision, software };
+  const chunks = positionCount(layout);
+  return (recomputesOf(row, chunks) ?? []).flatMap((recompute) =>
+    offloadsOf(row, { layers: model.layers, chunks }).map((offload) => ({
       value: {
-        ...{ model, cluster, devices, workload, layout, precision, software },
+        ...settled,
         recompute: recompute.value,
         offload: offload.value,
         seed: 1,

@@ -54,7 +54,7 @@ const fullOnSome = (text: string, chunks: number): Filled<Recompute> => {
 const MODULES: readonly (readonly [pattern: RegExp, modules: readonly RecomputeModule[], needsExperts: boolean])[] = [
   [/core_attn|attention core/, ['core_attn'], false],
   [/norm/, ['layernorm'], false],
-  [/\bact(ivation)?\b/, ['mlp_act'], false],
+  [/mlp_act|\bact(ivation)?\b/, ['mlp_act'], false],
   [/\bact(ivation)?\b|moe_act/, ['moe_act'], true],
   [/mla_up_proj|mla up-projection/, ['mla_up_proj'], false],
   [/\bmlp\b/, ['mlp'], false],

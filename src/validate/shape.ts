@@ -32,6 +32,7 @@ export const shapeOf = (row: Row): Filled<Model> & { sequence: number } => {
   const sequence = fill(model.seq, SEQUENCE, 'seq $: not stated');
   const gated = model.gated ?? false;
   const family = familyOf(row, gated);
+  assumed.push(`norms, biases, positions and activation: those of ${family.name} where not stated`);
   const latent = latentOf(row);
   const ffn = fill(model.ffn, 4 * hidden, 'ffn $: 4 x hidden');
   const value: Model = {

@@ -23,7 +23,6 @@ export interface GradedRow {
   readonly precision: string;
   /** Of the job that was predicted, where its whole step was; null for layers, other metrics and rows not covered. */
   readonly jobClass: string | null;
-  readonly isDense: boolean;
 }
 
 export const CLASSES = ['all', 'suite', 'tier', 'card', 'precision'] as const;

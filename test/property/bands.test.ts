@@ -167,7 +167,9 @@ describe('the shipped bands', () => {
     const counts = new Map(classes.map((band) => [band.class, band.rows]));
     for (const name of ['Volta in 16 bits', 'Ampere in 16 bits', 'Blackwell in 16 bits', 'Blackwell in fp8'])
       expect([name, (counts.get(name) ?? 0) >= 10]).toEqual([name, true]);
-    for (const name of ['Hopper in 16 bits', 'Hopper in fp8'])
+    for (const name of ['Hopper in 16 bits with experts', 'Blackwell in 16 bits with experts'])
+      expect([name, (counts.get(name) ?? 0) >= 10]).toEqual([name, true]);
+    for (const name of ['Hopper in 16 bits', 'Hopper in fp8', 'Blackwell in fp8 with experts'])
       expect([name, (counts.get(name) ?? 0) >= 20]).toEqual([name, true]);
   });
 });

@@ -7,7 +7,8 @@ import type { Message, Receipt, Trace, TraceEntry } from '../../src/effects/trac
 import { DTYPE_BYTES } from '../../src/kernels/dtype.ts';
 import { FORMATS } from '../../src/model/precision.ts';
 import { chunksOf, unitsOf } from '../../src/model/stages.ts';
-import { elementsOfAll, paddedVocabulary, parametersOf } from '../../src/model/unit.ts';
+import { paddedVocabulary } from '../../src/model/parameter.ts';
+import { elementsOfAll, parametersOf } from '../../src/model/unit.ts';
 import type { Job } from '../../src/scenario/job.ts';
 import { microbatchesOf } from '../../src/scenario/job.ts';
 import type { Term } from '../../src/sim/evaluation.ts';
@@ -129,10 +130,10 @@ test('what a rank computed is the length of its spans, and the rest of its time 
         entriesOf(trace, 'span').filter(({ lane }) => lane === 'compute'),
         ({ rank }) => String(rank),
       );
-      for (const [index, { meter, at }] of reports.entries()) {
-        const computed = add(COMPUTE_TERMS.map((term) => meter.spentOn(term)));
+      for (const [index, { work, at }] of reports.entries()) {
+        const computed = add(COMPUTE_TERMS.map((term) => work.spentOn(term)));
         expect(computed).toBe(add((spans.get(String(index)) ?? []).map(({ start, end }) => end - start)));
-        expect(meter.spent).toBe(at);
+        expect(work.spent).toBe(at);
       }
     }),
     { numRuns: 60 },

@@ -35,17 +35,14 @@ const jobs: Arbitrary<Job> = fc
       { kind: 'full', layers: 12 },
     ),
     hasTokens: fc.boolean(),
-    further: fc.option(fc.record({ cp: powers(2), ep: powers(3), etp: powers(1), replicas: powers(2) }), { freq: 1 }),
-    offload: fc.constantFrom(NO_OFFLOAD, { optimizer: 'dram' as const, activations: 0.5 }),
   })
-  .map(({ tp, pp, dp, isInterleaved, precision, recompute, hasTokens, further, offload, ...rest }) => ({
+  .map(({ tp, pp, dp, isInterleaved, precision, recompute, hasTokens, ...rest }) => ({
     model,
     cluster,
-    devices: tp * pp * dp * (further?.cp ?? 1),
+    devices: tp * pp * dp,
     workload: { kind: 'pretrain', sequence: 2048, globalBatch: 1536, tokens: hasTokens ? 300e9 : null },
     layout: {
       ...PLAIN_LAYOUT,
-      ...further,
       tp,
       pp,
       vp: isInterleaved ? 4 : 1,
@@ -57,7 +54,7 @@ const jobs: Arbitrary<Job> = fc
     },
     precision,
     recompute,
-    offload,
+    offload: NO_OFFLOAD,
     software,
     seed: 1,
   }));

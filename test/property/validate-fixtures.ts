@@ -117,11 +117,13 @@ export const evaluate = (job: Job): Evaluation => {
     parameters: 0,
     terms,
     memory: { total: bytes(peakOf(job)), byPurpose, moment: 'always' },
+    host: zeroBytes,
+    copied: { hbm: zeroBytes, dram: zeroBytes },
     filledAt: zeroSeconds,
     drainsAt: step,
   };
   const sent: Record<Axis, Bytes> = each(AXES, zeroBytes);
-  return { fidelity: 'bound', step, stages: [stage], hardwareFlops: work, sent };
+  return { fidelity: 'bound', step, stages: [stage], hardwareFlops: work, sent, host: zeroBytes };
 };
 
 export const CAPACITY = 80e9;

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import type { Experts, Model } from '../../src/scenario/model.ts';
 import { latentModel } from './families.ts';
+import { tinyModel } from './jobs.ts';
 
 /** By layer, over and over: at least one of the first two is true. */
 const somewhere = fc.constantFrom([true], [true, false], [false, true], [true, true, true, false]);
@@ -40,7 +41,6 @@ const anyAttention: fc.Arbitrary<Partial<Model>> = fc.oneof(
 );
 
 const anyShape = fc.record({
-  layers: fc.integer({ min: 1, max: 9 }),
   kvHeads: fc.constantFrom(8, 4, 2, 1),
   headDim: fc.constantFrom(32, 48),
   ffn: fc.constantFrom(512, 1024, 688),
@@ -60,20 +60,27 @@ const anyShape = fc.record({
   attention: anyAttention,
 });
 
-export const anyModel: fc.Arbitrary<Partial<Model>> = anyShape.map(
-  ({ branches, window, experts, attention, ...shape }) => {
-    const { layers } = shape;
-    const isLatent = attention.latent !== undefined;
-    const plain = { ...shape, ...branches, positions: shape.position === 'learned' ? 512 : 0 };
-    return {
-      ...plain,
-      ...attention,
-      ...(isLatent ? { kvHeads: 8 } : {}),
+/** A model but for the number of its layers. */
+export interface Family {
+  /** Layers in a row that share keys. */
+  readonly kvShare: number;
+  readonly ofLayers: (layers: number) => Partial<Model>;
+}
+
+export const anyFamily: fc.Arbitrary<Family> = anyShape.map(({ branches, window, experts, attention, ...shape }) => {
+  const kvHeads = attention.latent === undefined ? shape.kvHeads : tinyModel.heads;
+  const positions = shape.position === 'learned' ? 512 : 0;
+  const model = { kvShare: 1, ...shape, kvHeads, positions, ...branches, ...attention };
+  return {
+    kvShare: model.kvShare,
+    ofLayers: (layers) => ({
+      ...model,
+      layers,
       window: window === null ? null : { size: window.size, layers: over(layers, window.pattern) },
       experts: experts === null ? null : expertsOf(layers, experts),
-    };
-  },
-);
+    }),
+  };
+});
 
 const expertsOf = (
   layers: number,

@@ -122,6 +122,7 @@ export class CountingWorld implements World<Within> {
       load: () => undefined,
       store: refuse,
       move: refuse,
+      copy: refuse,
       draw: refuse,
       sleep: refuse,
       now: refuse,

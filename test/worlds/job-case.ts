@@ -1,12 +1,15 @@
 /** Jobs to try the laws on: every legal layout of a few ranks, and random jobs of every kind that an engine would start. */
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
-import type { Job, Layout, Recompute, RecomputeModule, ScheduleName } from '../../src/scenario/job.ts';
+import { hasModule, ruleAgainst } from '../../src/plan/rules.ts';
+import type { Job, Layout, Recompute, ScheduleName } from '../../src/scenario/job.ts';
 import { CONTEXT_KINDS, PRECISIONS, RECOMPUTE_MODULES, SCHEDULES, ZERO_STAGES } from '../../src/scenario/job.ts';
+import { positionCount } from '../../src/scenario/layer-split.ts';
 import type { Model } from '../../src/scenario/model.ts';
-import { anyModel } from './any-model.ts';
+import type { Family } from './any-model.ts';
+import { anyFamily } from './any-model.ts';
 import { divisorsOf } from './collective-case.ts';
 import { tinyCluster, tinyJob, tinyModel, tinySoftware } from './jobs.ts';
-import { isLegal } from './legality.ts';
 
 /** What a test fixes of a job, beside the layout. */
 export type JobParts = Omit<NonNullable<Parameters<typeof tinyJob>[0]>, 'layout'>;
@@ -39,35 +42,21 @@ const PIPELINES: readonly Pick<Layout, 'schedule' | 'vp'>[] = SCHEDULES.flatMap(
 /** Every legal layout of `devices` ranks: grids, schedules, ZeRO stages, sequence parallel or not, experts spread or not. */
 export const legalJobs = (devices: number, parts: JobParts = {}): readonly Job[] =>
   gridsOf(devices)
-    .flatMap((grid) => CONTEXT_KINDS.map((contextKind) => ({ ...grid, contextKind })))
+    .flatMap((grid) =>
+      (grid.cp === 1 ? CONTEXT_KINDS.slice(0, 1) : CONTEXT_KINDS).map((contextKind) => ({ ...grid, contextKind })),
+    )
     .flatMap((grid) => PIPELINES.map((pipeline) => ({ ...grid, ...pipeline })))
     .flatMap((grid) => expertGridsOf(grid, parts).map((experts) => ({ ...grid, ...experts })))
     .flatMap((grid) => ZERO_STAGES.map((zero) => ({ ...grid, zero })))
     .flatMap((grid) => [false, true].map((sequenceParallel) => ({ ...grid, sequenceParallel })))
     .map((layout) => tinyJob({ ...parts, layout }))
-    .filter(isLegal);
+    .filter((job) => ruleAgainst(job) === null);
 
 /** Expert ranks and an expert's tensor ranks: of a dense model one of each. */
 const expertGridsOf = ({ tp, cp, dp }: Grid, { model }: JobParts): readonly Pick<Layout, 'ep' | 'etp'>[] =>
   (model?.experts ?? null) === null
     ? [{ ep: 1, etp: 1 }]
     : divisorsOf(tp * cp * dp).flatMap((ep) => divisorsOf((tp * cp * dp) / ep).map((etp) => ({ ep, etp })));
-
-/** Modules that some layer of the model has. */
-const modulesOf = ({ experts, latent, layers }: Model): readonly RecomputeModule[] => {
-  const isDense = experts === null || experts.layers.slice(0, layers).includes(false);
-  const has: Readonly<Record<RecomputeModule, boolean>> = {
-    core_attn: true,
-    layernorm: true,
-    mlp_act: isDense,
-    mlp: isDense,
-    moe_act: experts !== null,
-    moe: experts !== null,
-    shared_experts: experts !== null && experts.sharedFfn > 0,
-    mla_up_proj: latent !== null,
-  };
-  return RECOMPUTE_MODULES.filter((module) => has[module]);
-};
 
 const anyRecompute: fc.Arbitrary<Recompute> = fc.oneof(
   fc.constant({ kind: 'none' } as const),
@@ -80,7 +69,7 @@ const anyRecompute: fc.Arbitrary<Recompute> = fc.oneof(
 
 const recomputeFor = (model: Model, recompute: Recompute): Recompute => {
   if (recompute.kind !== 'selective') return recompute;
-  const modules = recompute.modules.filter((module) => modulesOf(model).includes(module));
+  const modules = recompute.modules.filter((module) => hasModule(model, module));
   return modules.length === 0 ? { kind: 'none' } : { kind: 'selective', modules };
 };
 
@@ -110,7 +99,7 @@ const anyLayout = (devices: number): fc.Arbitrary<Layout> =>
         contextKind: cp === 1 ? 'ring' : rest.contextKind,
         zero,
         sequenceParallel: rest.sequenceParallel && tp > 1,
-        replicas: zero > 0 && cp * dp > rest.replicas && (cp * dp) % rest.replicas === 0 ? rest.replicas : 1,
+        replicas: zero > 0 && (cp * dp) % rest.replicas === 0 && pipeline.schedule !== 'dualpipe' ? rest.replicas : 1,
       };
     });
 
@@ -126,6 +115,24 @@ const layoutFor = ({ experts }: Model, layout: Layout): Layout => {
   return { ...layout, ep, etp, replicas, sequenceParallel: tp > 1 };
 };
 
+/** Layers that split over the layout's chunks, or would with those at the ends counted; the ends in whole groups. */
+const layersFor = (
+  layout: Layout,
+  { kvShare }: Family,
+  depth: number,
+): { layers: number; ends: Pick<Layout, 'firstLayers' | 'lastLayers'> } => {
+  const { pp, firstLayers, lastLayers } = layout;
+  const ends = { firstLayers: inGroups(firstLayers, kvShare), lastLayers: inGroups(lastLayers, kvShare) };
+  if (pp === 1) return { layers: depth, ends };
+  const given = [ends.firstLayers, ends.lastLayers].filter((count) => count !== null);
+  const middle = positionCount(layout) - given.length;
+  const each = kvShare * (1 + (depth % 2));
+  const short = given.length === 0 && kvShare === 1 ? Math.max(0, depth - 7) : 0;
+  return { layers: Math.max(1, add(given) + middle * each - short), ends };
+};
+const inGroups = (layers: number | null, kvShare: number): number | null => (layers === null ? null : layers * kvShare);
+const add = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0);
+
 /** Microbatches that a schedule takes, times so many. */
 const microbatchesFor = ({ schedule, pp }: Layout, rounds: number): number =>
   schedule === 'interleaved' ? pp * rounds : schedule === 'dualpipe' ? 2 * (pp + rounds - 1) : rounds;
@@ -135,7 +142,8 @@ export const anyJobOf = (devices: number): fc.Arbitrary<Job> =>
   fc
     .record({
       layout: anyLayout(devices),
-      model: anyModel,
+      family: anyFamily,
+      depth: fc.integer({ min: 1, max: 9 }),
       rounds: fc.integer({ min: 1, max: 4 }),
       precision: fc.constantFrom(...PRECISIONS.filter((precision) => precision !== 'nvfp4')),
       recompute: anyRecompute,
@@ -145,25 +153,28 @@ export const anyJobOf = (devices: number): fc.Arbitrary<Job> =>
       capacity: fc.constantFrom(null, null, 1, 1.25),
       seed: fc.nat(1000),
     })
-    .map(({ layout: drawn, model: parts, rounds, recompute, attention, overlap, scaleUpDomain, capacity, ...rest }) => {
-      const model = { ...tinyModel, ...parts };
-      const layout = layoutFor(model, drawn);
-      return tinyJob({
-        ...rest,
-        layout,
-        model,
-        workload: { globalBatch: layout.microbatch * layout.dp * microbatchesFor(layout, rounds) },
-        cluster: { ...tinyCluster, scaleUpDomain, devicesPerNode: scaleUpDomain },
-        recompute: recomputeFor(model, recompute),
-        software: { ...tinySoftware, attention, overlap, expertCapacity: capacity },
-      });
-    })
-    .filter(isLegal);
+    .map(
+      ({ layout: drawn, family, depth, rounds, recompute, attention, overlap, scaleUpDomain, capacity, ...rest }) => {
+        const { layers, ends } = layersFor(drawn, family, depth);
+        const model = { ...tinyModel, ...family.ofLayers(layers) };
+        const layout = layoutFor(model, { ...drawn, ...ends });
+        return tinyJob({
+          ...rest,
+          layout,
+          model,
+          workload: { globalBatch: layout.microbatch * layout.dp * microbatchesFor(layout, rounds) },
+          cluster: { ...tinyCluster, scaleUpDomain, devicesPerNode: scaleUpDomain },
+          recompute: recomputeFor(model, recompute),
+          software: { ...tinySoftware, attention, overlap, expertCapacity: capacity },
+        });
+      },
+    )
+    .filter((job) => ruleAgainst(job) === null);
 
 export const anyJob: fc.Arbitrary<Job> = fc.constantFrom(1, 2, 4, 6, 8).chain(anyJobOf);
 
 /** A job in a line, for a complaint. */
-export const nameOf = ({ layout, precision, recompute, software, workload, cluster }: Job): string =>
+export const nameOf = ({ model, layout, precision, recompute, software, workload, cluster }: Job): string =>
   JSON.stringify({
     layout,
     precision,
@@ -172,7 +183,10 @@ export const nameOf = ({ layout, precision, recompute, software, workload, clust
     attention: software.attention,
     overlap: software.overlap,
     domain: cluster.scaleUpDomain,
+    capacity: software.expertCapacity,
+    model: Object.fromEntries(Object.entries(model).filter(([key, value]) => !isDeepStrictEqual(value, plain[key]))),
   });
+const plain: Readonly<Record<string, unknown>> = { ...tinyModel };
 
 /**
  * True when all ranks of a stage are in the same position towards the fabric: the groups of every axis, stages and domains
@@ -185,4 +199,12 @@ export const fitsDomains = ({ layout, cluster: { scaleUpDomain } }: Job): boolea
   const nests = runs.every((run) => run % scaleUpDomain === 0 || scaleUpDomain % run === 0);
   const isMixed = cp > 1 && layout.contextKind === 'ring' && tp < scaleUpDomain && tp * cp > scaleUpDomain;
   return nests && !isMixed;
+};
+
+/** True when every exchange of all with all is within a domain or between domains alone: its ranks are then done together. */
+export const exchangesEvenly = ({ layout, cluster: { scaleUpDomain } }: Job): boolean => {
+  const { tp, cp, ep, etp, contextKind } = layout;
+  const isEven = (stride: number, size: number): boolean =>
+    size === 1 || stride >= scaleUpDomain || stride * size <= scaleUpDomain;
+  return (contextKind === 'ring' || isEven(tp, cp)) && isEven(etp, ep);
 };

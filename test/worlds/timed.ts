@@ -50,6 +50,7 @@ class TimedWorld implements World<null> {
       load: refuse,
       store: refuse,
       move: refuse,
+      copy: refuse,
       draw: refuse,
       sleep: refuse,
       now: refuse,

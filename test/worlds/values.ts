@@ -121,6 +121,7 @@ export class ValueWorld implements World<null> {
       load: refuse,
       store: refuse,
       move: refuse,
+      copy: refuse,
       draw: refuse,
       sleep: refuse,
       now: refuse,
