@@ -23,7 +23,7 @@ const machine = {
 };
 
 const rows = [];
-for (const file of files) rows.push(...measure((await import(new URL(file, folder).href)).bench));
+for (const file of files) rows.push(...(await measure((await import(new URL(file, folder).href)).bench)));
 
 const line = ({ metric, value, unit, ratio, baseline }) =>
   `${metric.padEnd(40)} ${String(value).padStart(10)} ${unit.padEnd(12)} ${ratio.toFixed(2).padStart(8)} x ${baseline}`;

@@ -1,40 +1,62 @@
-/** How many layouts a second each rung looks at, coarse to fine: GPT-3 175B on 1,024 A100, profiles of layers warm. */
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { libraryFor } from '../dist/cli/files.js';
-import { parseScenario } from '../dist/scenario/parse.js';
+/** How many layouts a second each rung looks at, coarse to fine, with everything known of them but their replay, and cold. */
+import { jobAt } from '../dist/plan/enumerate.js';
 import { bound } from '../dist/sim/bound.js';
 import { folded } from '../dist/sim/folded.js';
+import { profileCache } from '../dist/sim/profile.js';
 import { sketch } from '../dist/sim/sketch.js';
+import { sampleOf, spaceOf } from './spaces.mjs';
 
-const folder = fileURLToPath(new URL('..', import.meta.url));
-const file = 'scenarios/runs/gpt3-175b-on-1024-a100.yaml';
-const { scenario } = parseScenario(
-  { file, text: readFileSync(`${folder}${file}`, 'utf8') },
-  libraryFor(file, { folder }),
-);
+const GPT3 = `
+model: gpt3-175b
+cluster: dgx-a100-80g
+devices: 1024
+workload: { kind: pretrain, sequence: 2048, globalBatch: 1536 }
+`;
+const DEEPSEEK = `
+model: deepseek-v3
+cluster: h800-hcc
+devices: 2048
+workload: { kind: pretrain, sequence: 4096, globalBatch: 15360 }
+precision: fp8-block
+`;
 
-const base = { tp: 8, pp: 16, vp: 1, dp: 8, microbatch: 1, schedule: '1f1b', zero: 1, sequenceParallel: true };
-const job = (layout) => ({ ...scenario, devices: 1024, precision: 'bf16', recompute: { kind: 'none' }, layout });
-const plain = job(base);
-const interleaved = job({ ...base, vp: 6, schedule: 'interleaved' });
+/** Layouts a round with caches warm, and without. */
+const [WARM, COLD] = [60, 6];
 
-const cache = new Map();
-for (const look of [sketch, bound, folded]) for (const one of [plain, interleaved]) look(one, cache);
-const repeat = (times, act) => {
-  for (let i = 0; i < times; i++) act();
-  return times;
+const jobsOf = (text, schedule) => {
+  const { scenario, open } = spaceOf(`${text}layout: {schedule: [${schedule}]}\n`);
+  const pipelines = open.filter(({ point }) => point.layout.pp > 1);
+  return (count) => sampleOf(pipelines, count).map(({ point }) => jobAt(scenario, point));
 };
+const gpt3 = { plain: jobsOf(GPT3, '1f1b'), interleaved: jobsOf(GPT3, 'interleaved') };
+const deepseek = jobsOf(DEEPSEEK, '1f1b, interleaved');
+
+const each = (jobs, look) => () => {
+  for (const job of jobs) look(job);
+  return jobs.length;
+};
+/** Every layout was simulated once before: passes are recorded, lists of slots written. */
+const warm = (jobs, look) => {
+  const cache = profileCache();
+  for (const job of jobs) look(job, cache);
+  return each(jobs, (job) => look(job, cache));
+};
+/** As a first simulation of its kind: nothing is shared from one layout to the next. */
+const cold = (jobs) => each(jobs, (job) => folded(job, profileCache()));
 
 export const bench = {
   subject: 'rungs',
   item: 'layout',
   figure: 'rate',
   cases: {
-    'folded 1f1b': () => repeat(4, () => folded(plain, cache)),
-    'folded interleaved': () => repeat(2, () => folded(interleaved, cache)),
-    'bound 1f1b': () => repeat(40, () => bound(plain, cache)),
-    'bound interleaved': () => repeat(20, () => bound(interleaved, cache)),
-    sketch: () => repeat(2000, () => sketch(plain, cache)),
+    'folded 1f1b': warm(gpt3.plain(WARM), folded),
+    'folded interleaved': warm(gpt3.interleaved(WARM), folded),
+    'folded 1f1b, cold': cold(gpt3.plain(COLD)),
+    'folded interleaved, cold': cold(gpt3.interleaved(COLD)),
+    'folded DeepSeek-V3': warm(deepseek(WARM), folded),
+    'folded DeepSeek-V3, cold': cold(deepseek(COLD)),
+    'bound 1f1b': warm(gpt3.plain(WARM), bound),
+    'bound interleaved': warm(gpt3.interleaved(WARM), bound),
+    'sketch 1f1b': warm(gpt3.plain(WARM), sketch),
   },
 };

@@ -138,13 +138,16 @@ const runOf = (units: readonly UnitState[], start: number, end: number): Run => 
   };
 };
 
+/** Parameters that fill a bucket on so many ranks that hold the same. */
+export const bucketElements = (ranks: number): number => Math.max(40e6, 1e6 * ranks);
+
 /**
  * Parameters that are reduced together: Megatron-LM's default of 40 million, or a million a data rank if that is more,
  * in whole units, filled from the end as backward meets them. Sharded weights are gathered unit by unit.
  */
 const bucketsOf = (context: DeviceContext, units: readonly UnitState[]): readonly Run[] => {
   const { shards, replicas } = context.states.shared;
-  const enough = shardsWeights(context) ? 1 : Math.max(40e6, 1e6 * shards.size * replicas.size);
+  const enough = shardsWeights(context) ? 1 : bucketElements(shards.size * replicas.size);
   const buckets: Run[] = [];
   let end = units.length;
   let elements = 0;

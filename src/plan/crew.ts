@@ -20,7 +20,11 @@ export class Crew {
   /** Every layout of the grids with its verdict, grid by grid. */
   async survey(
     scenario: Scenario,
-    { grids, incumbents, isInterrupted }: { grids: readonly Grid[]; incumbents: readonly Incumbent[]; isInterrupted: () => boolean },
+    {
+      grids,
+      incumbents,
+      isInterrupted,
+    }: { grids: readonly Grid[]; incumbents: readonly Incumbent[]; isInterrupted: () => boolean },
   ): Promise<readonly (Surveyed | null)[]> {
     const one = async (grid: Grid): Promise<Surveyed | null> => {
       if (isInterrupted()) return null;
@@ -52,7 +56,10 @@ export class Crew {
   }
 
   /** As many at a time as there are threads, so that an interrupt is seen between two. */
-  async #inTurn<Item, Result>(items: readonly Item[], run: (item: Item) => Promise<Result>): Promise<readonly Result[]> {
+  async #inTurn<Item, Result>(
+    items: readonly Item[],
+    run: (item: Item) => Promise<Result>,
+  ): Promise<readonly Result[]> {
     const results: Result[] = [];
     let next = 0;
     const work = async (): Promise<void> => {

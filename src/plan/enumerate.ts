@@ -63,7 +63,8 @@ const WIDEST = 64;
 const CONTEXT_OF_SHORT = 4;
 
 /** Every grid of the devices. */
-export const gridsOf = (scenario: Scenario): readonly Grid[] => scenario.devices.flatMap((n) => [...grids(scenario, n)]);
+export const gridsOf = (scenario: Scenario): readonly Grid[] =>
+  scenario.devices.flatMap((n) => [...grids(scenario, n)]);
 
 function* grids(scenario: Scenario, devices: number): Generator<Grid> {
   const { layout: space, model, cluster } = scenario;
@@ -112,7 +113,9 @@ function* expertRanks(
 ): Generator<Pick<Grid, 'ep' | 'etp'>> {
   const count = model.experts?.count ?? 1;
   for (const etp of given(layout.etp, () => (count === 1 || tp === 1 ? [1] : [1, tp])))
-    for (const ep of given(layout.ep, () => divisors(count, WIDEST * 8).filter((n) => (tp * cp * dp) % (n * etp) === 0)))
+    for (const ep of given(layout.ep, () =>
+      divisors(count, WIDEST * 8).filter((n) => (tp * cp * dp) % (n * etp) === 0),
+    ))
       yield { ep, etp };
 }
 

@@ -78,7 +78,11 @@ class Hunt {
       // The first of a turn may beat all that was found before.
       await this.#simulate(enough === 'any' ? ANY_BATCH : FIRST_BATCH);
     }
-    for (let size = FIRST_BATCH; this.#open.length > 0 && !this.#isOver(enough); size = Math.min(2 * size, LARGEST_BATCH))
+    for (
+      let size = FIRST_BATCH;
+      this.#open.length > 0 && !this.#isOver(enough);
+      size = Math.min(2 * size, LARGEST_BATCH)
+    )
       await this.#simulate(size);
     this.#report();
   }
@@ -106,10 +110,13 @@ class Hunt {
 
   /** Simulates the most promising of those that are open, and drops what can no longer win. */
   async #simulate(size: number): Promise<void> {
-    const points = this.#open.splice(0, size).map(({ grid, number }) => pointAt(grid, this.#choices.get(grid)!, number));
+    const points = this.#open
+      .splice(0, size)
+      .map(({ grid, number }) => pointAt(grid, this.#choices.get(grid)!, number));
     if (points.length === 0) return;
     for (const { point, verdict, evaluation } of await this.#crew.simulate(this.#scenario, points)) {
       if (evaluation !== null) this.candidates.push(candidateOf(jobAt(this.#scenario, point), evaluation));
+      else if (verdict.kind === 'rule') this.rules.set(verdict.rule, (this.rules.get(verdict.rule) ?? 0) + 1);
       else if (verdict.kind === 'memory') {
         this.#byMemory++;
         this.#leanest.push({ point, verdict });

@@ -2,8 +2,10 @@
 import type { Scenario } from '../scenario/scenario.ts';
 import type { Evaluation } from '../sim/evaluation.ts';
 import { folded } from '../sim/folded.ts';
+import { hostShortage } from '../sim/host-memory.ts';
 import type { ProfileCache } from '../sim/profile.ts';
 import { sketch } from '../sim/sketch.ts';
+import { formatBytes } from '../units/format.ts';
 import type { Bytes, Seconds } from '../units/quantity.ts';
 import { bytes } from '../units/quantity.ts';
 import type { Grid, Point } from './enumerate.ts';
@@ -130,6 +132,11 @@ const simulation = ({ scenario, points }: Simulation, cache: ProfileCache): Simu
 const simulated = (scenario: Scenario, point: Point, cache: ProfileCache): Looked => {
   const job = jobAt(scenario, point);
   const evaluation = folded(job, cache);
+  const missing = hostShortage(job, evaluation);
+  if (missing !== null) {
+    const rule = `what is offloaded needs ${formatBytes(missing)} more than the host memory of a node`;
+    return { verdict: { kind: 'rule', rule }, evaluation: null };
+  }
   const { stage, peak } = candidateOf(job, evaluation).outlook.memory;
   const limit = memoryLimit(scenario);
   return peak > limit

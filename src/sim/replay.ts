@@ -142,7 +142,8 @@ class Player implements StageCourse {
     const { length } = this.#list.slots;
     for (; this.#cursor <= length; this.#cursor++) {
       const isSlot = this.#cursor >= 0 && this.#cursor < length;
-      if (!(isSlot ? this.#playSlot(this.#cursor) : this.#playTape(this.#cursor < 0 ? this.#ahead : this.#tail))) return;
+      if (!(isSlot ? this.#playSlot(this.#cursor) : this.#playTape(this.#cursor < 0 ? this.#ahead : this.#tail)))
+        return;
       this.#line = 0;
     }
   }

@@ -6,6 +6,7 @@ import type { DeviceContext } from '../actors/device-context.ts';
 import { deviceContext } from '../actors/device-context.ts';
 import { layerGroups, placeOf, stageSize } from '../actors/mesh.ts';
 import { offloadedLayers } from '../actors/offload-copies.ts';
+import { bucketElements } from '../actors/model-chunk.ts';
 import { crossingBytes } from '../actors/pipeline-link.ts';
 import { placementOf, positionAt } from '../actors/schedules/placement.ts';
 import { inFlightPeak, splitsBackward } from '../actors/schedules/schedule.ts';
@@ -29,10 +30,13 @@ import { bytes, instantZero, later, seconds } from '../units/quantity.ts';
 import { layerFabric } from './fabric.ts';
 import type { Movable, UnitTimes } from './copies-beside.ts';
 import { backwardBeside, forwardBeside, movableIn } from './copies-beside.ts';
+import type { Machine } from './machine.ts';
 import { machineOf } from './machine.ts';
 import type { Profile, ProfileCache } from './profile.ts';
 import { circumstances, profilesFor } from './profile.ts';
 import { stageAlone } from './stage-alone.ts';
+import type { Elements } from './traffic-bound.ts';
+import { trafficBound } from './traffic-bound.ts';
 
 export interface Sketch {
   readonly step: Seconds;
@@ -61,16 +65,25 @@ export interface FrameFigures {
   readonly hop: number;
   /** Bytes of what goes from one layer to the next. */
   readonly flow: number;
+  readonly machine: Machine;
 }
 
 /** Stages with as much of everything as others are left out: the largest of each kind stand for all. */
 export interface PipeFigures {
-  /** Nanoseconds from the first pass to the last, at least. */
-  readonly span: number;
+  readonly machine: Machine;
   readonly stages: readonly StageFigures[];
+  /** Weights that the first pass waits for; none where it may run without them. */
+  readonly first: Elements;
 }
 interface StageFigures {
   readonly stage: number;
+  /** Nanoseconds from the first pass of the step to the last one here, and to the last one of stages in front. */
+  readonly span: number;
+  readonly ends: number;
+  /** Gradients that are summed after the last pass; and all that are summed after it has begun, and how long it takes. */
+  readonly last: Elements;
+  readonly whole: Elements;
+  readonly backward: number;
   readonly shared: number;
   readonly experts: number;
   /** Bytes of activations at the peak. */
@@ -80,13 +93,20 @@ interface StageFigures {
 export const sketch = (job: Job, cache: ProfileCache): Sketch => {
   const { layout, software, precision } = job;
   const { zero, replicas, dp, cp } = layout;
-  const { span, stages } = pipeOf(job, cache);
+  const { machine, first, stages } = pipeOf(job, cache);
+  const traffic = trafficBound(job, machine);
+  const tailOf = (stage: StageFigures): number =>
+    Math.max(traffic.reduce(stage.last), traffic.reduce(stage.whole) - stage.backward) + traffic.update(stage);
+  const tail = tailOf(stages[0]!);
+  let span = 0;
   const { weight, gradient, optimizerBytes, copyBytes } = FORMATS[precision];
   const shards = (dp * cp) / replicas;
   const expertShards = expertDataRanks(layout) / replicas;
   const onHost = job.offload.optimizer === 'dram';
   let [memory, worst] = [0, 0];
-  for (const { stage, shared, experts, active } of stages) {
+  for (const figures of stages) {
+    const { stage, shared, experts, active } = figures;
+    span = Math.max(span, figures.span + tailOf(figures), figures.ends + tail);
     const share = shared / shards + experts / expertShards;
     const all = shared + experts;
     const states =
@@ -98,7 +118,7 @@ export const sketch = (job: Job, cache: ProfileCache): Sketch => {
   }
   const { frameworkMemory, allocatorOverhead } = software;
   return {
-    step: seconds(span / 1e9),
+    step: seconds((traffic.publish(first) + span) / 1e9),
     memory: bytes(Math.floor(memory * (1 + allocatorOverhead.value)) + frameworkMemory.value),
     stage: worst,
   };
@@ -142,7 +162,11 @@ const sharesFrame = (one: Job, other: Job): boolean => {
 const sharesPipe = (one: Job, other: Job): boolean => {
   const [a, b] = [one.layout, other.layout];
   return (
-    a.schedule === b.schedule && a.vp === b.vp && a.firstLayers === b.firstLayers && a.lastLayers === b.lastLayers
+    (a.zero === 3) === (b.zero === 3) &&
+    a.schedule === b.schedule &&
+    a.vp === b.vp &&
+    a.firstLayers === b.firstLayers &&
+    a.lastLayers === b.lastLayers
   );
 };
 
@@ -214,7 +238,7 @@ const figuresAt = (job: Job, self: Rank, { fabric, cache }: { fabric: string; ca
   const hop = later(instantZero, pointToPointTime(crossingBytes(context), link));
   const { rows, formats } = context.layer;
   const flow = rows * job.model.hidden * DTYPE_BYTES[formats.activation];
-  return { units: new Map(entries), hop, flow };
+  return { units: new Map(entries), hop, flow, machine };
 };
 
 /** One chunk of the embedding, layers of each kind (twice as many, of which the first half runs again), and the head. */
@@ -268,7 +292,11 @@ const pipeShape = ({ model, layout }: Job, { shapes }: ProfileCache): PipeShape 
   let shape = shapes.get(key);
   if (shape === undefined) {
     const byPosition = chunksOf(model, splitLayers(model.layers, positionCount(layout), endsOf(model, layout)));
-    const chunks = new Distinct<Chunk>((chunk) => unitsOf(chunk).map(({ name }) => name).join());
+    const chunks = new Distinct<Chunk>((chunk) =>
+      unitsOf(chunk)
+        .map(({ name }) => name)
+        .join(),
+    );
     const kinds = new Distinct<readonly number[]>(String);
     const kindOf = Array.from({ length: pp }, (_, stage) =>
       kinds.indexOf(
@@ -317,15 +345,20 @@ const pipeFigures = (job: Job, { frame, shape }: { frame: FrameFigures; shape: P
   const { pp, vp, schedule } = job.layout;
   const isMirrored = placementOf(schedule) === 'mirrored';
   const isSplit = splitsBackward(schedule);
+  // The first pass and the last one of a stage are of its first chunk.
+  const isOneWay = placementOf(schedule) === 'round';
   const through = isMirrored ? microbatches / 2 : microbatches;
   const chunks = shape.chunks.map((chunk) => chunkFigures(job, chunk, frame));
   const kinds = shape.kinds.map((own) => stageKind(own.map((chunk) => chunks[chunk]!)));
   const worst = kinds.map((): StageFigures | null => null);
-  let [way, back, span] = [0, 0, 0];
+  const lasts = shape.kinds.map((own) => (isOneWay ? firstBucket(job, shape.chunks[own[0]!]!, frame) : NO_ELEMENTS));
+  const wholes = shape.kinds.map((own) => (isOneWay && !isSplit ? chunks[own[0]!]! : NO_ELEMENTS));
+  let [way, back] = [0, 0];
   for (let stage = 0; stage < pp; stage++) {
     const index = shape.kindOf[stage]!;
     const kind = kinds[index]!;
-    span = Math.max(span, way + kind.pass * through + (isSplit || isMirrored ? 0 : back));
+    const span = way + kind.pass * through;
+    const ends = isSplit || isMirrored ? 0 : span + back;
     if (!isMirrored) {
       way += kind.forward + hop;
       back += kind.backward + hop;
@@ -335,9 +368,41 @@ const pipeFigures = (job: Job, { frame, shape }: { frame: FrameFigures; shape: P
     // halves of a split backward take less than the whole does.
     const active = inFlight * kind.kept + (isSplit ? 0 : kind.atop);
     const { shared, experts } = kind;
-    if (active > (worst[index]?.active ?? -1)) worst[index] = { stage, shared, experts, active };
+    const known = worst[index] ?? {
+      stage,
+      span,
+      ends,
+      last: lasts[index]!,
+      whole: wholes[index]!,
+      backward: kind.backward,
+      shared,
+      experts,
+      active,
+    };
+    worst[index] = {
+      ...(active > known.active ? { ...known, stage, active } : known),
+      span: Math.max(span, known.span),
+      ends: Math.max(ends, known.ends),
+    };
   }
-  return { span, stages: worst.filter((figures) => figures !== null) };
+  const stages = worst.filter((figures) => figures !== null);
+  return { machine: frame.machine, first: lasts[shape.kindOf[0]!]!, stages };
+};
+
+const NO_ELEMENTS: Elements = { shared: 0, experts: 0 };
+
+/** What a chunk's first bucket holds: its units from the front that those behind, filled from the end, leave over. */
+const firstBucket = (job: Job, chunk: Chunk, { units }: FrameFigures): Elements => {
+  const { cp, dp, zero } = job.layout;
+  const enough = zero === 3 ? 1 : bucketElements(cp * dp);
+  const all = unitsOf(chunk).map((unit) => units.get(unit.name) ?? units.get(`${unit.name} again`)!);
+  let [shared, experts] = [0, 0];
+  for (let index = all.length - 1; index >= 0; index--) {
+    if (shared + experts >= enough) [shared, experts] = [0, 0];
+    shared += all[index]!.shared;
+    experts += all[index]!.experts;
+  }
+  return { shared, experts };
 };
 
 const stageKind = (own: readonly UnitFigures[]): StageKind => {

@@ -39,7 +39,8 @@ export const timedStages = (job: Job, machine: Machine, cache: ProfileCache): re
     const { layer, states } = common ?? fabricAt(layout, stage, machine);
     const kind = `${composition}|${layer}|${states}`;
     let alone = known.get(kind);
-    if (alone === undefined) known.set(kind, (alone = aloneAt(job, stage, { machine, cache, composition, layer, states })));
+    if (alone === undefined)
+      known.set(kind, (alone = aloneAt(job, stage, { machine, cache, composition, layer, states })));
     return { stage, alone, context: alone.context };
   });
 };
@@ -61,7 +62,11 @@ interface Circumstances {
 }
 
 /** From the cache, or timed now: with four microbatches there is one of each kind. */
-const aloneAt = (job: Job, stage: number, { machine, cache, composition, layer, states }: Circumstances): StageAlone => {
+const aloneAt = (
+  job: Job,
+  stage: number,
+  { machine, cache, composition, layer, states }: Circumstances,
+): StageAlone => {
   const { schedule, dp, zero, replicas, vp } = job.layout;
   const half = schedule === 'dualpipe' ? 2 : 1;
   const microbatches = Math.min(4, microbatchesOf(job) / half);

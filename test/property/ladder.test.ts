@@ -79,10 +79,10 @@ describe('the bound', () => {
 const memoryOf = ({ stages }: Evaluation): unknown =>
   stages.map(({ memory: { total, byPurpose } }) => ({ total, byPurpose }));
 
-test('a sketch is never longer, and never needs more memory, than the bound', () => {
+test('a sketch is never longer than the simulation, and never needs more memory', () => {
   fc.assert(
     fc.property(largeJob, (job) => {
-      const [rough, least] = [sketch(job, profileCache()), bound(job)];
+      const [rough, least] = [sketch(job, profileCache()), folded(job)];
       expect(nanoseconds(rough.step)).toBeLessThanOrEqual(nanoseconds(least.step));
       expect(rough.memory).toBeLessThanOrEqual(Math.max(...least.stages.map(({ memory }) => memory.total)));
     }),
@@ -97,10 +97,10 @@ const anyPair: fc.Arbitrary<readonly [Job, Job]> = fc
   .chain(([first, { precision, recompute }]) => {
     const { devices, ...parts } = first;
     const others = [first, ...legalJobs(devices, parts)];
-    return fc
-      .constantFrom(...others)
-      .map(({ layout }) => [first, { ...first, layout, precision, recompute }] as const)
-      .filter(([, second]) => ruleAgainst(second) === null);
+    return fc.constantFrom(...others).map(({ layout }) => {
+      const second: Job = { ...first, layout, precision, recompute };
+      return [first, ruleAgainst(second) === null ? second : { ...second, recompute: { kind: 'none' } }] as const;
+    });
   });
 
 test('what one job left in the cache of profiles changes nothing for another', () => {
@@ -114,7 +114,7 @@ test('what one job left in the cache of profiles changes nothing for another', (
       expect(folded(other, cache)).toEqual(folded(other));
       expect(bound(other, cache)).toEqual(bound(other));
     }),
-    { numRuns: 80 },
+    { numRuns: 60 },
   );
 });
 

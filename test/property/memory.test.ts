@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { Purpose } from '../../src/memory/purpose.ts';
 import { PURPOSES } from '../../src/memory/purpose.ts';
 import type { Job, Layout, Precision, ZeroStage } from '../../src/scenario/job.ts';
+import { stageSize } from '../../src/actors/mesh.ts';
 import { folded } from '../../src/sim/folded.ts';
 import { message } from '../../src/sim/message.ts';
 import { positions } from '../worlds/collective-case.ts';
@@ -70,7 +71,7 @@ test('a world that knows no time and no strands holds as much in the end, and ne
 test('on ranks that share nothing with others the peak is that of the program read line by line', () => {
   fc.assert(
     fc.property(fc.constantFrom(1, 2, 4, 8).chain(anyJobOf), (job) => {
-      if (job.layout.tp > 1 || job.layout.dp > 1) return;
+      if (stageSize(job.layout) > 1) return;
       const tallies = countStep(job);
       for (const [index, { memory }] of message(job).reports.entries()) expect(memory.peak).toBe(tallies[index]!.peak);
     }),

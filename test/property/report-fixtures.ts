@@ -77,6 +77,8 @@ const stage = (index: number): Arbitrary<StageReport> =>
         byPurpose: keyed(PURPOSES, (purpose) => bytes(blocks[PURPOSES.indexOf(purpose)] ?? 0)),
         moment: `backward of microbatch ${index}, model chunk 0`,
       },
+      host: bytes(0),
+      copied: { hbm: bytes(0), dram: bytes(0) },
       filledAt: seconds(0.5),
       drainsAt: seconds(1.5),
     }));
@@ -112,6 +114,7 @@ const candidateOf = (job: Job): Arbitrary<Candidate> =>
           stages,
           hardwareFlops: flops(1e18),
           sent: keyed(AXES, (axis) => bytes(1e8 * AXES.indexOf(axis))),
+          host: bytes(0),
         },
         outlook: {
           tokensPerSecond: (1536 * 2048) / step,

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import type { Complaint } from '../../src/scenario/complaint.ts';
 import { parseCluster, parseModel } from '../../src/scenario/entries.ts';
 import { parseScenario } from '../../src/scenario/parse.ts';
+import { FREE } from '../../src/plan/edits.ts';
 import { complaintsOf, libraryWith, only, printed, RIGHT, scenarioOf, withLine } from './scenario-fixtures.ts';
 
 const library = libraryWith();
@@ -27,18 +28,19 @@ test('a right scenario is whole and frozen all the way down', () => {
     memoryMargin: 0.05,
     seed: 1,
   });
-  expect(scenario.layout).not.toHaveProperty('cp');
 });
 
 test('what is left out is searched, or is the default that the design states', () => {
   const scenario = scenarioOf(
     'model: gpt-13b\ncluster: dgx-a100-80g\ndevices: 8\nworkload: {sequence: 2048, globalBatch: 8}',
   );
-  expect(Object.values(scenario.layout)).toEqual(Array.from({ length: 8 }, () => null));
+  expect(scenario.layout).toEqual(FREE);
   expect(scenario).toMatchObject({
     title: 'gpt-13b on dgx-a100-80g',
     workload: { tokens: null },
     recompute: null,
+    offload: null,
+    search: 'usual',
     precision: ['bf16'],
     memoryMargin: 0.05,
     seed: 1,
@@ -102,19 +104,27 @@ test('one mistake is one complaint, at the value, or at the key when the key is 
   );
 });
 
+test('each axis of a layout is read in its spellings, and complained of at its place', () => {
+  const layoutOf = (axes: string) => scenarioOf(withLine(`layout: {${axes}}`)).layout;
+  expect(layoutOf('cp: 2').cp).toEqual([{ size: 2, kind: null }]);
+  expect(layoutOf('cp: [1, {size: 4, kind: ring}]').cp).toEqual([
+    { size: 1, kind: null },
+    { size: 4, kind: 'ring' },
+  ]);
+  expect(layoutOf('ep: 8, etp: [1, 2], replicas: 2')).toMatchObject({ ep: [8], etp: [1, 2], replicas: [2] });
+  expect(layoutOf('firstLayers: 3, lastLayers: 2')).toMatchObject({ firstLayers: [3], lastLayers: [2] });
+  for (const name of ['zb-h1', 'zb-v', 'dualpipe']) expect(layoutOf(`schedule: ${name}`).schedule).toEqual([name]);
+  const layout = (axis: string): string => only(`layout: {tp: 4, ${axis}}`);
+  expect(layout('cp: {size: 2, kind: rng}')).toMatch(/^run\.yaml:6:\d+ layout\.cp.*did you mean ring\?/u);
+  expect(layout('ep: {size: 2}')).toMatch(/^run\.yaml:6:21 layout\.ep: /u);
+  expect(only('memory: {offload: dram}')).toMatch(/^run\.yaml:9:19 memory\.offload: dram is not none, or/u);
+});
+
 test('what belongs to later versions is refused as such, not as a slip of the pen', () => {
   for (const key of ['train', 'data', 'checkpoint', 'device'])
     expect(printed(`${RIGHT}${key}: {}\n`)).toEqual([
       `run.yaml:12:1 ${key}: belongs to \`angel-sim run\`, which this version does not have`,
     ]);
-  const layout = (axis: string): string => only(`layout: {tp: 4, ${axis}}`);
-  expect(layout('cp: 2')).toBe('run.yaml:6:21 layout.cp: 2 is not 1, the only size this version has');
-  expect(layout('ep: {size: 2}')).toBe('run.yaml:6:21 layout.ep: {"size":2} is not 1, the only size this version has');
-  for (const name of ['zb-h1', 'zb-v', 'dualpipe'])
-    expect(layout(`schedule: ${name}`)).toBe(
-      `run.yaml:6:27 layout.schedule: ${name} is not available yet; wanted one of gpipe, 1f1b, interleaved`,
-    );
-  expect(only('memory: {offload: dram}')).toMatch(/dram is not none, the only value this version has$/u);
   expect(only('memory: {optimizer: dram}')).toMatch(/memory\.optimizer: belongs to offloading/u);
 });
 

@@ -1,0 +1,24 @@
+/** The same surveys on one thread and on two: what a second core brings. */
+import { SearchPool } from '../dist/cli/search-pool.js';
+import { spaceOf, surveysOf } from './spaces.mjs';
+
+const space = spaceOf('gpt3-175b-on-1024-a100.yaml');
+const tasks = surveysOf(space);
+const pools = [1, 2].map((size) => new SearchPool(size));
+const survey = (pool) => async () => {
+  const results = await Promise.all(tasks.map((task) => pool.run(task)));
+  return results.reduce((sum, { considered }) => sum + considered, 0);
+};
+/** Threads of a pool keep their profiles: the first surveys make them. */
+for (const pool of pools) for (let round = 0; round < 4; round++) await survey(pool)();
+
+export const bench = {
+  subject: 'threads',
+  item: 'verdict',
+  figure: 'rate',
+  rounds: 5,
+  cases: Object.fromEntries(pools.map((pool) => [`${pool.size}, GPT-3 175B on 1,024 A100`, survey(pool)])),
+  end: async () => {
+    for (const pool of pools) await pool.close();
+  },
+};

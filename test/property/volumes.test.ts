@@ -1,0 +1,198 @@
+/** Laws of volumes: along every axis ranks send as many bytes as the papers count. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Axis } from '../../src/effects/group.ts';
+import { DTYPE_BYTES } from '../../src/kernels/dtype.ts';
+import { paddedVocabulary } from '../../src/model/parameter.ts';
+import { FORMATS } from '../../src/model/precision.ts';
+import { chunksOf, splitLayers, unitsOf } from '../../src/model/stages.ts';
+import type { Part } from '../../src/model/unit.ts';
+import { elementsOfAll, parametersOf } from '../../src/model/unit.ts';
+import type { Job, Layout } from '../../src/scenario/job.ts';
+import { expertDataRanks, microbatchesOf } from '../../src/scenario/job.ts';
+import { endsOf, positionCount } from '../../src/scenario/layer-split.ts';
+import { message } from '../../src/sim/message.ts';
+import { mixtureModel } from '../worlds/families.ts';
+import { anyJob, legalJobs, nameOf } from '../worlds/job-case.ts';
+import { sentAlong } from '../worlds/volume.ts';
+
+const add = (terms: readonly number[]): number => terms.reduce((sum, term) => sum + term, 0);
+const splitOf = ({ model, layout }: Job): readonly number[] =>
+  splitLayers(model.layers, positionCount(layout), endsOf(model, layout));
+
+/** Of DualPipe's model chunks every stage pair holds two copies. */
+const copies = ({ schedule }: Layout): number => (schedule === 'dualpipe' ? 2 : 1);
+
+/** Elements of one rank's part of a replica, of all stages together. */
+const elementsOf = (job: Job, part: Part): number => {
+  const { model, layout } = job;
+  const { tp, ep, etp, pp } = layout;
+  const units = chunksOf(model, splitOf(job)).flatMap((chunk) => unitsOf(chunk));
+  const of = units.map((unit) => elementsOfAll(parametersOf(unit, model, { tp, ep, etp, isSplit: pp > 1 })[part]));
+  return copies(layout) * add(of);
+};
+
+/** Layers whose forward pass backward runs again. */
+const layersAgain = (job: Job): number => {
+  const { recompute } = job;
+  if (recompute.kind !== 'full') return 0;
+  const most = recompute.layers === 'all' ? job.model.layers : recompute.layers;
+  return add(splitOf(job).map((layers) => Math.min(layers, most)));
+};
+
+/** Messages that a microbatch makes on its way; the two chunks where zb-v turns are on one stage. */
+const crossings = ({ layout }: Job): number => positionCount(layout) - (layout.schedule === 'zb-v' ? 2 : 1);
+
+/** Tokens of a step. */
+const tokensOf = ({ workload }: Job): number => workload.globalBatch * workload.sequence;
+const activation = ({ precision }: Job): number => DTYPE_BYTES[FORMATS[precision].activation];
+
+/**
+ * Bytes along the tensor axis, all ranks together. One lap of a ring of t ranks moves t - 1 wholes. With b s h elements
+ * of activations a microbatch:
+ * without sequence parallelism an all-reduce (two laps) after each branch forward and before each backward (Shoeybi et
+ * al. 2019, figure 4), one more behind the embedding and one in front of the head, and three of a number a token in the
+ * loss; where stages meet, one lap gathers what was sent in parts (Narayanan et al. SC21, section 4.1).
+ * With it a gather and a scatter (a lap each) instead, and one more gather a branch in backward, for the input that is
+ * kept in parts (Korthikanti et al. 2022, section 4.2.2). Context ranks have their own part of the tokens each.
+ */
+const tensorBytes = (job: Job): number => {
+  const { model, layout } = job;
+  const { tp, sequenceParallel } = layout;
+  const again = layersAgain(job);
+  const laps = sequenceParallel
+    ? model.layers * (4 + 6) + again * 4 + (1 + 1) + (1 + 2)
+    : model.layers * (4 + 4) + again * 4 + 2 + 2 + 2 * crossings(job);
+  return tokensOf(job) * (tp - 1) * (laps * model.hidden * activation(job) + 3 * 2 * DTYPE_BYTES.fp32);
+};
+
+/**
+ * Every microbatch crosses from chunk to chunk, there and back, once for all tensor ranks; a tied table's gradient once
+ * each way, unless both its ends are on one stage; and of DualPipe's chunks each copy's gradient goes to the other.
+ */
+const pipelineBytes = (job: Job): number => {
+  const { model, layout, precision } = job;
+  const { tp, pp, cp, dp, zero, schedule } = layout;
+  const gradient = DTYPE_BYTES[FORMATS[precision].gradient];
+  // Every data rank sends all of it, or each group of shards does together.
+  const held = zero === 0 ? dp * cp : layout.replicas;
+  const table = paddedVocabulary(model.vocabulary, tp) * model.hidden * gradient;
+  const isApart = model.tied && pp > 1 && schedule !== 'zb-v';
+  const mirrored = schedule === 'dualpipe' ? tp * elementsOf(job, 'shared') * gradient : 0;
+  return (
+    tokensOf(job) * 2 * crossings(job) * model.hidden * activation(job) + held * ((isApart ? 2 * table : 0) + mirrored)
+  );
+};
+
+/** Elements of a tied table that travel a second time, to the head that works with it beside the embedding. */
+const lentTable = ({ model, layout: { tp, pp } }: Job): number =>
+  model.tied && pp === 1 ? (paddedVocabulary(model.vocabulary, tp) * model.hidden) / tp : 0;
+
+/**
+ * Bytes a lap: two laps of the gradients, or with ZeRO 1 one lap of them and one of the new weights; ZeRO 2 scatters
+ * gradients after every microbatch; ZeRO 3 gathers the weights twice a microbatch besides, and has none to publish
+ * (Rajbhandari et al. 2020, section 7). Replicas of shards sum theirs in two laps.
+ */
+const lapBytes = (job: Job, part: Part): { readonly shards: number; readonly replicas: number } => {
+  const { weight, gradient } = FORMATS[job.precision];
+  const microbatches = microbatchesOf(job);
+  const [weights, gradients] = [DTYPE_BYTES[weight], DTYPE_BYTES[gradient]];
+  const elements = elementsOf(job, part);
+  const lent = elements + (part === 'shared' ? lentTable(job) : 0);
+  const shards = [
+    elements * 2 * gradients,
+    elements * (gradients + weights),
+    lent * microbatches * gradients + elements * weights,
+    lent * microbatches * (gradients + 2 * weights),
+  ][job.layout.zero]!;
+  return { shards, replicas: 2 * gradients * (job.layout.zero === 1 ? elements : lent * microbatches) };
+};
+
+/** Along the axes of the ranks that hold the same weights. */
+const stateBytes = (job: Job): Readonly<Record<'dp' | 'edp' | 'replica', number>> => {
+  const { tp, cp, dp, ep, etp, replicas } = job.layout;
+  const [shared, experts] = [lapBytes(job, 'shared'), lapBytes(job, 'experts')];
+  return {
+    dp: tp * (cp * dp - replicas) * shared.shards,
+    edp: ep * etp * (expertDataRanks(job.layout) - replicas) * experts.shards,
+    replica: (replicas - 1) * (tp * shared.replicas + ep * etp * experts.replicas),
+  };
+};
+
+/**
+ * Keys and values of k heads of width d go round the ring of c ranks forward and backward, their gradients once and home:
+ * 2 (c - 1) + c blocks a rank (Liu et al. 2023). Or queries, keys, values and outputs are exchanged for heads, and their
+ * gradients back, of which c - 1 in c parts leave the rank (Jacobs et al. 2023).
+ */
+const contextBytes = (job: Job): number => {
+  const { model, layout } = job;
+  const { heads, kvHeads, headDim } = model;
+  const { cp, contextKind } = layout;
+  if (cp === 1) return 0;
+  const keys = 2 * kvHeads * headDim;
+  const runs = { ring: 2 * (cp - 1) + cp, 'all-to-all': 0 }[contextKind] * keys;
+  const exchanged = contextKind === 'ring' ? 0 : (2 * (keys + 2 * heads * headDim) * (cp - 1)) / cp;
+  const again = contextKind === 'ring' ? (cp - 1) * keys : exchanged / 2;
+  return tokensOf(job) * activation(job) * (model.layers * (runs + exchanged) + layersAgain(job) * again);
+};
+
+/**
+ * Every token's k rows of width h and their weights go to the experts, the rows come back, and backward the gradients of
+ * all of them: 4 h activations and 2 weights a row. Of e ranks' rows e - 1 in e leave the rank; an expert's t tensor
+ * ranks each get the rows of the t - 1 others.
+ */
+const expertBytes = (job: Job): Readonly<Record<'ep' | 'etp', number>> => {
+  const { model, layout } = job;
+  const { ep, etp } = layout;
+  const { experts, hidden, layers } = model;
+  if (experts === null) return { ep: 0, etp: 0 };
+  const mixtures = experts.layers.slice(0, layers).filter((hasExperts) => hasExperts).length;
+  const rows = tokensOf(job) * experts.active * (4 * hidden * activation(job) + 2 * DTYPE_BYTES.fp32) * mixtures;
+  return { ep: (rows * (ep - 1)) / ep, etp: rows * (etp - 1) };
+};
+
+const expectVolumes = (job: Job, axes: Readonly<Partial<Record<Axis, number>>>): void => {
+  const { trace } = message(job);
+  const counted = Object.keys(axes).map((axis) => [axis, sentAlong(trace, axis as Axis)]);
+  expect({ job: nameOf(job), ...Object.fromEntries(counted) }).toEqual({ job: nameOf(job), ...axes });
+};
+const control = ({ devices }: Job): number => devices * DTYPE_BYTES.int32;
+const expectDense = (job: Job): void =>
+  expectVolumes(job, {
+    tp: tensorBytes(job),
+    cp: contextBytes(job),
+    pp: pipelineBytes(job),
+    ...stateBytes(job),
+    ...expertBytes(job),
+    control: control(job),
+  });
+
+/** What the forms above are of: attention straight from the residual stream, with keys of every layer's own. */
+const isPlain = ({ model, recompute }: Job): boolean =>
+  model.experts === null &&
+  model.latent === null &&
+  model.kvShare === 1 &&
+  model.predictors === 0 &&
+  recompute.kind !== 'selective';
+
+describe('the bytes along each axis are those that the papers count', () => {
+  test.each([1, 2, 3, 4])('on every layout of %d ranks', (devices) => {
+    for (const job of legalJobs(devices, { workload: { globalBatch: 2 * devices } })) expectDense(job);
+  });
+
+  test('for every dense model, precision and recomputation', () => {
+    const jobs = anyJob.filter((job) => isPlain(job) && !(job.model.tied && job.layout.schedule === 'dualpipe'));
+    fc.assert(fc.property(jobs, expectDense), { numRuns: 40 });
+  });
+
+  // Of the many layouts of four ranks one in seven, which leaves out no value of any axis.
+  test.each([
+    [1, 1],
+    [2, 1],
+    [4, 7],
+  ])('of experts, on layouts of %d ranks', (devices, every) => {
+    const parts = { model: mixtureModel(), workload: { globalBatch: 2 * devices } };
+    for (const job of legalJobs(devices, parts).filter((_, index) => index % every === 0))
+      expectVolumes(job, { cp: contextBytes(job), ...stateBytes(job), ...expertBytes(job), control: control(job) });
+  });
+});
