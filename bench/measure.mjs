@@ -16,7 +16,7 @@ const FIGURES = {
  * items it did, or a promise of it. The first case is the baseline. The best of the rounds counts: noise only ever adds
  * time. `rounds` are fewer where one takes seconds; `end` lets go of what the cases held.
  */
-export const measure = async ({ subject, item, figure, cases, rounds = ROUNDS, end = () => {} }) => {
+export const measure = async ({ subject, item, figure, cases, rounds = ROUNDS, end = async () => {} }) => {
   const names = Object.keys(cases);
   const best = new Map(names.map((name) => [name, Infinity]));
   for (let round = 0; round < rounds; round++)

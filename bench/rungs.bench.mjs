@@ -2,23 +2,9 @@
 import { jobAt } from '../dist/plan/enumerate.js';
 import { bound } from '../dist/sim/bound.js';
 import { folded } from '../dist/sim/folded.js';
-import { profileCache } from '../dist/sim/profile.js';
+import { profileCache } from '../dist/sim/cache.js';
 import { sketch } from '../dist/sim/sketch.js';
-import { sampleOf, spaceOf } from './spaces.mjs';
-
-const GPT3 = `
-model: gpt3-175b
-cluster: dgx-a100-80g
-devices: 1024
-workload: { kind: pretrain, sequence: 2048, globalBatch: 1536 }
-`;
-const DEEPSEEK = `
-model: deepseek-v3
-cluster: h800-hcc
-devices: 2048
-workload: { kind: pretrain, sequence: 4096, globalBatch: 15360 }
-precision: fp8-block
-`;
+import { DEEPSEEK, GPT3, sampleOf, spaceOf } from './spaces.mjs';
 
 /** Layouts a round with caches warm, and without. */
 const [WARM, COLD] = [60, 6];

@@ -1,5 +1,4 @@
 /** The spaces that the benches search, and the layouts of each that are worth a simulation. */
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { libraryFor } from '../dist/cli/files.js';
 import { choicesOf, countOf, gridsOf, jobAt, pointAt } from '../dist/plan/enumerate.js';
@@ -8,21 +7,36 @@ import { candidateOf } from '../dist/plan/outlook.js';
 import { runTask } from '../dist/plan/task.js';
 import { parseScenario } from '../dist/scenario/parse.js';
 import { folded } from '../dist/sim/folded.js';
-import { profileCache } from '../dist/sim/profile.js';
+import { profileCache } from '../dist/sim/cache.js';
 
 const folder = fileURLToPath(new URL('..', import.meta.url));
-const RUNS = 'scenarios/runs/';
 
-/** A run of `scenarios/runs/`, or a text of YAML. */
-export const scenarioOf = (text) => {
-  const file = `${RUNS}${text}`;
-  const isFile = text.endsWith('.yaml');
-  const { scenario } = parseScenario(
-    { file, text: isFile ? readFileSync(`${folder}${file}`, 'utf8') : text },
-    libraryFor(file, { folder }),
-  );
-  if (scenario === undefined) throw new Error(`no scenario: ${text}`);
-  return scenario;
+export const GPT3 = `
+model: gpt3-175b
+cluster: dgx-a100-80g
+devices: 1024
+workload: { kind: pretrain, sequence: 2048, globalBatch: 1536 }
+`;
+export const GPT3_WHOLE = `
+model: gpt3-175b
+cluster: dgx-a100-80g
+devices: 4096
+workload: { kind: pretrain, sequence: 2048, globalBatch: 1536 }
+search: whole
+`;
+export const DEEPSEEK = `
+model: deepseek-v3
+cluster: h800-hcc
+devices: 2048
+workload: { kind: pretrain, sequence: 4096, globalBatch: 15360 }
+precision: fp8-block
+`;
+
+const scenarioOf = (text) => {
+  const file = 'bench.yaml';
+  const parsed = parseScenario({ file, text }, libraryFor(file, { folder }));
+  if (parsed.kind !== 'scenario') throw new Error(parsed.complaints.map(({ message }) => message).join('\n'));
+  return parsed.scenario;
 };
 
 /** Layouts of so many are surveyed in a round; of larger spaces some of the grids, evenly from the first to the last. */

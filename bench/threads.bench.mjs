@@ -1,8 +1,8 @@
 /** The same surveys on one thread and on two: what a second core brings. */
 import { SearchPool } from '../dist/cli/search-pool.js';
-import { spaceOf, surveysOf } from './spaces.mjs';
+import { GPT3_WHOLE, spaceOf, surveysOf } from './spaces.mjs';
 
-const space = spaceOf('gpt3-175b-on-1024-a100.yaml');
+const space = spaceOf(GPT3_WHOLE);
 const tasks = surveysOf(space);
 const pools = [1, 2].map((size) => new SearchPool(size));
 const survey = (pool) => async () => {
@@ -10,14 +10,14 @@ const survey = (pool) => async () => {
   return results.reduce((sum, { considered }) => sum + considered, 0);
 };
 /** Threads of a pool keep their profiles: the first surveys make them. */
-for (const pool of pools) for (let round = 0; round < 4; round++) await survey(pool)();
+for (const pool of pools) for (let round = 0; round < 3; round++) await survey(pool)();
 
 export const bench = {
   subject: 'threads',
   item: 'verdict',
   figure: 'rate',
-  rounds: 5,
-  cases: Object.fromEntries(pools.map((pool) => [`${pool.size}, GPT-3 175B on 1,024 A100`, survey(pool)])),
+  rounds: 3,
+  cases: Object.fromEntries(pools.map((pool) => [`${pool.size}, GPT-3 175B, 4,096 A100, whole`, survey(pool)])),
   end: async () => {
     for (const pool of pools) await pool.close();
   },

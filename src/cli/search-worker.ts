@@ -1,8 +1,8 @@
 /** One thread of a search: piscina calls `runTask` with each task and posts the result back. */
 import type { SearchResult, SearchTask } from '../plan/task.ts';
 import { runTask as runTaskWith } from '../plan/task.ts';
-import type { ProfileCache } from '../sim/profile.ts';
-import { profileCache } from '../sim/profile.ts';
+import type { ProfileCache } from '../sim/cache.ts';
+import { profileCache } from '../sim/cache.ts';
 
 /** Profiles live as long as the thread, and the question they belong to. */
 const known: { question: string; cache: ProfileCache } = { question: '', cache: profileCache() };

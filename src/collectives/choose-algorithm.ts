@@ -47,7 +47,9 @@ const rivals = (asked: Asked, offered: readonly CollectiveAlgorithm[]): Algorith
   const { operation, group } = asked;
   if (operation === 'all-to-all' || operation === 'shift' || group.size === 2) return [];
   return [
-    ...(offered.includes('halving-doubling') && isPowerOfTwo(group.size) ? [{ kind: 'halving-doubling' } as const] : []),
+    ...(offered.includes('halving-doubling') && isPowerOfTwo(group.size)
+      ? [{ kind: 'halving-doubling' } as const]
+      : []),
     ...(offered.includes('tree') && operation === 'all-reduce' ? [treeFor(asked)] : []),
     ...(offered.includes('hierarchical') ? hierarchies(group) : []),
   ];

@@ -72,7 +72,8 @@ export function* sharedBackward(
   { saved, gradient, ...asked }: Asked & { saved: SharedSaved; gradient: Tensor },
 ): Program<Tensor> {
   const kept =
-    saved.kept ?? (yield* section('recompute shared experts', () => again(forwardOnly(context), asked), { term: 'recompute' }));
+    saved.kept ??
+    (yield* section('recompute shared experts', () => again(forwardOnly(context), asked), { term: 'recompute' }));
   const { weights, normalised } = asked;
   const mlp = mlpOf(context, weights);
   const gated = kept.gate === null ? null : yield* gateBackward(context, kept.gate, gradient);

@@ -1,7 +1,7 @@
 /** Hands a search's tasks to threads; results come back in order, whichever thread is done first. */
 import type { Scenario } from '../scenario/scenario.ts';
-import type { ProfileCache } from '../sim/profile.ts';
-import { profileCache } from '../sim/profile.ts';
+import type { ProfileCache } from '../sim/cache.ts';
+import { profileCache } from '../sim/cache.ts';
 import type { Grid, Point } from './enumerate.ts';
 import type { Incumbent } from './front.ts';
 import type { Pool } from './pool.ts';

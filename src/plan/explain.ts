@@ -7,8 +7,8 @@ import type { Fidelity } from '../sim/evaluation.ts';
 import type { Evaluation } from '../sim/evaluation.ts';
 import { folded } from '../sim/folded.ts';
 import { message } from '../sim/message.ts';
-import type { ProfileCache } from '../sim/profile.ts';
-import { profileCache } from '../sim/profile.ts';
+import type { ProfileCache } from '../sim/cache.ts';
+import { profileCache } from '../sim/cache.ts';
 import type { Point } from './enumerate.ts';
 import { enumerate, jobAt } from './enumerate.ts';
 import { candidateOf } from './outlook.ts';
@@ -70,7 +70,9 @@ const WHOLE = { schedule: SCHEDULES, zero: ZERO_STAGES, sequenceParallel: [false
 
 /** The scenario with the layout's fixed axes opened to the asked value, so that one a free search would not try can be asked about. */
 const narrowed = (scenario: Scenario, fixed: Fixed): Scenario => {
-  const isFixed = ([axis]: readonly [string, unknown]): boolean => axis in fixed;
+  // The ends of an even split are of no number of their own: `null` opens nothing.
+  const isFixed = ([axis]: readonly [string, unknown]): boolean =>
+    axis in fixed && Object.entries(fixed).some(([name, value]) => name === axis && value !== 'null');
   const numbers = NUMBERS.map((axis) => [axis, [Number(fixed[axis])]] as const);
   const context = ['cp', [{ size: Number(fixed.cp), kind: null }]] as const;
   const opened = Object.fromEntries([...numbers, context, ...Object.entries(WHOLE)].filter(isFixed));

@@ -1,8 +1,8 @@
 /** Nothing fits: which constraint binds, by how much and where, and three changes after which something does. */
 import type { Scenario } from '../scenario/scenario.ts';
 import { bound } from '../sim/bound.ts';
-import type { ProfileCache } from '../sim/profile.ts';
-import { profileCache } from '../sim/profile.ts';
+import type { ProfileCache } from '../sim/cache.ts';
+import { profileCache } from '../sim/cache.ts';
 import { formatBytes } from '../units/format.ts';
 import { bytes } from '../units/quantity.ts';
 import { editsTowards } from './edits.ts';

@@ -3,7 +3,7 @@ import type { Scenario } from '../scenario/scenario.ts';
 import type { Evaluation } from '../sim/evaluation.ts';
 import { folded } from '../sim/folded.ts';
 import { hostShortage } from '../sim/host-memory.ts';
-import type { ProfileCache } from '../sim/profile.ts';
+import type { ProfileCache } from '../sim/cache.ts';
 import { sketch } from '../sim/sketch.ts';
 import { formatBytes } from '../units/format.ts';
 import type { Bytes, Seconds } from '../units/quantity.ts';

@@ -115,12 +115,13 @@ const gridOf = ({ tp, cp, pp, dp }: Fixed): Degrees => {
 /** True when nothing is left that could make up the difference to the devices. */
 const isWhole = (axes: Degrees): boolean =>
   ['tp', 'pp', 'dp'].every((wanted) => axes.some(([name]) => name === wanted));
-const productOf = (axes: Degrees): number =>
-  axes.reduce((product, [, degree]) => product * degree, 1);
+const productOf = (axes: Degrees): number => axes.reduce((product, [, degree]) => product * degree, 1);
 const fillsDevices = (fixed: Fixed): boolean => {
   const axes = gridOf(fixed);
   if (fixed.devices === null) return true;
-  return isWhole(axes) && contextRanks(fixed) !== null ? productOf(axes) === fixed.devices : fixed.devices % productOf(axes) === 0;
+  return isWhole(axes) && contextRanks(fixed) !== null
+    ? productOf(axes) === fixed.devices
+    : fixed.devices % productOf(axes) === 0;
 };
 
 /** The nearest degree of an axis with which nothing is wrong, or else with which at least this is right. */
@@ -152,7 +153,8 @@ const chunksOfSchedule: Rule = ({ vp, schedule }) => {
   return { at, message, suggestion: wanted };
 };
 
-const isInterleaved = ({ vp, schedule }: Fixed): boolean => schedule === 'interleaved' || (vp !== null && vp > 1);
+const isInterleaved = ({ vp, schedule }: Fixed): boolean =>
+  schedule === 'interleaved' || (schedule === null && vp !== null && vp > 1);
 
 const interleavingAlone: Rule = (fixed) =>
   fixed.pp === 1 && isInterleaved(fixed)

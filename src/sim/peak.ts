@@ -12,8 +12,7 @@ import { PURPOSES } from '../memory/purpose.ts';
 import type { Job, ScheduleName } from '../scenario/job.ts';
 import { microbatchesOf } from '../scenario/job.ts';
 import { Meter } from './meter.ts';
-import type { ProfileCache } from './profile.ts';
-import type { SlotList } from './slots.ts';
+import type { SlotCache, SlotList } from './slots.ts';
 import { NO_PIECE, pieceIndex, slotLists } from './slots.ts';
 import type { Piece, StageAlone } from './stage-alone.ts';
 import type { TimedStage } from './stages.ts';
@@ -24,7 +23,7 @@ export interface Peak {
 }
 
 /** Exact: of a long list a part is enough in which all that is ever in flight together is. */
-export const peaksOf = (job: Job, stages: readonly TimedStage[], cache: ProfileCache): readonly Peak[] => {
+export const peaksOf = (job: Job, stages: readonly TimedStage[], cache: SlotCache): readonly Peak[] => {
   const all = microbatchesOf(job);
   const microbatches = enoughOf(job, all);
   const lists = slotLists(job.layout, microbatches, cache);

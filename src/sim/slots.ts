@@ -6,7 +6,6 @@ import type { Slot } from '../actors/schedules/slot.ts';
 import { chunkOf, isJoined, microbatchOf, passOf } from '../actors/schedules/slot.ts';
 import type { Layout } from '../scenario/job.ts';
 import { stage as stageOf } from '../units/identity.ts';
-import type { ProfileCache } from './profile.ts';
 import type { PassKind, PassPlace } from './stage-alone.ts';
 import { PASS_KINDS, PASS_PLACES } from './stage-alone.ts';
 
@@ -23,6 +22,11 @@ export interface SlotList {
 /** Of a weight pass that was a part of the backward it is joined to. */
 export const NO_PIECE = -1;
 
+export interface SlotCache {
+  /** By pipeline and microbatches, then by stage. */
+  readonly slots: Map<string, SlotList[]>;
+}
+
 /** The lists of a pipeline's stages. */
 export interface SlotLists {
   readonly microbatches: number;
@@ -30,7 +34,7 @@ export interface SlotLists {
 }
 
 /** `microbatches` may be fewer than the job's. */
-export const slotLists = (layout: Layout, microbatches: number, { slots }: ProfileCache): SlotLists => {
+export const slotLists = (layout: Layout, microbatches: number, { slots }: SlotCache): SlotLists => {
   const { pp, vp, schedule } = layout;
   const key = `${schedule} ${pp} ${vp} ${microbatches}`;
   let lists = slots.get(key);

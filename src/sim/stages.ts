@@ -12,10 +12,17 @@ import { rank } from '../units/identity.ts';
 import type { Rank } from '../units/identity.ts';
 import { layerFabric, stateFabric } from './fabric.ts';
 import type { Machine } from './machine.ts';
-import type { ProfileCache } from './profile.ts';
+import type { SectionCache } from './profile.ts';
 import { circumstances, profilesFor } from './profile.ts';
 import type { StageAlone } from './stage-alone.ts';
 import { stageAlone } from './stage-alone.ts';
+
+export interface StageCache extends SectionCache {
+  /** By all that a stage's own work depends on. */
+  readonly stages: Map<string, StageAlone>;
+  /** What the stages of a pipeline hold, by its shape. */
+  readonly compositions: Map<string, readonly string[]>;
+}
 
 /** A context may be that of another stage that is like this one: only its place differs. */
 export interface TimedStage {
@@ -27,7 +34,7 @@ export interface TimedStage {
 /** The first rank of a stage stands for all of it. */
 const firstRank = (layout: Layout, stage: number): Rank => rank(stage * stageSize(layout));
 
-export const timedStages = (job: Job, machine: Machine, cache: ProfileCache): readonly TimedStage[] => {
+export const timedStages = (job: Job, machine: Machine, cache: StageCache): readonly TimedStage[] => {
   const { layout } = job;
   const compositions = compositionsOf(job, cache);
   // Where stages and domains nest, the groups of all stages lie alike.
@@ -55,7 +62,7 @@ const fabricAt = (layout: Layout, stage: number, { scaleUpDomain }: Machine): { 
 
 interface Circumstances {
   readonly machine: Machine;
-  readonly cache: ProfileCache;
+  readonly cache: StageCache;
   readonly composition: string;
   readonly layer: string;
   readonly states: string;
@@ -83,7 +90,7 @@ const aloneAt = (
 const recomputedLayers = ({ recompute }: Job): string => (recompute.kind === 'full' ? String(recompute.layers) : '');
 
 /** What each stage holds, in words, and which of its neighbours are itself. */
-const compositionsOf = ({ model, layout }: Job, { compositions }: ProfileCache): readonly string[] => {
+const compositionsOf = ({ model, layout }: Job, { compositions }: StageCache): readonly string[] => {
   const { pp, vp, schedule, firstLayers, lastLayers } = layout;
   const key = `${pp} ${vp} ${schedule} ${firstLayers} ${lastLayers}`;
   let known = compositions.get(key);

@@ -9,6 +9,6 @@ export const workOf = (alone: StageAlone, { counts }: SlotList, what: 'meter' | 
   total.add(alone.ahead[what]);
   total.add(alone.tail[what]);
   for (let index = 0; index < counts.length; index++)
-    if (counts[index]! > 0) total.add(alone.pieces[index]![what], counts[index]!);
+    if (counts[index]! > 0) total.add(alone.pieces[index]![what], counts[index] ?? 0);
   return total;
 };

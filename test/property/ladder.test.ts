@@ -12,7 +12,7 @@ import { folded } from '../../src/sim/folded.ts';
 import type { MessageRun } from '../../src/sim/message.ts';
 import { message } from '../../src/sim/message.ts';
 import { sketch } from '../../src/sim/sketch.ts';
-import { profileCache } from '../../src/sim/profile.ts';
+import { profileCache } from '../../src/sim/cache.ts';
 import { memoryPeak } from '../../src/sim/stage-report.ts';
 import { positions } from '../worlds/collective-case.ts';
 import type { JobParts } from '../worlds/job-case.ts';

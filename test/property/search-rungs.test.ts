@@ -6,7 +6,7 @@ import type { Evaluation } from '../../src/sim/evaluation.ts';
 import { bound } from '../../src/sim/bound.ts';
 import { folded } from '../../src/sim/folded.ts';
 import { sketch } from '../../src/sim/sketch.ts';
-import { profileCache } from '../../src/sim/profile.ts';
+import { profileCache } from '../../src/sim/cache.ts';
 import { anyJobOf } from '../worlds/job-case.ts';
 
 const nanoseconds = (time: number): number => Math.round(time * 1e9);

@@ -1,10 +1,10 @@
 /** Laws of the space that is searched: every legal layout of a small scenario is in it, once. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { enumerate, jobAt } from '../../src/plan/enumerate.ts';
+import { enumerate, jobAt, USUAL_SCHEDULES } from '../../src/plan/enumerate.ts';
 import { ruleAgainst } from '../../src/plan/rules.ts';
 import type { Layout } from '../../src/scenario/job.ts';
-import { NO_OFFLOAD, PLAIN_LAYOUT, SCHEDULES, ZERO_STAGES } from '../../src/scenario/job.ts';
+import { NO_OFFLOAD, PLAIN_LAYOUT, ZERO_STAGES } from '../../src/scenario/job.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 import { tinyCluster, tinyModel } from '../worlds/jobs.ts';
 import { FREE, tinyScenario } from '../worlds/questions.ts';
@@ -16,11 +16,21 @@ function* everyLayout({ workload, model }: Scenario, devices: number): Generator
   for (const tp of upTo(devices))
     for (const pp of upTo(devices / tp))
       for (const vp of upTo(model.layers + 2))
-        for (const schedule of SCHEDULES)
+        for (const schedule of USUAL_SCHEDULES)
           for (const microbatch of upTo(workload.globalBatch))
             for (const zero of ZERO_STAGES)
               for (const sequenceParallel of [false, true])
-                yield { ...PLAIN_LAYOUT, tp, pp, dp: devices / tp / pp, vp, schedule, microbatch, zero, sequenceParallel };
+                yield {
+                  ...PLAIN_LAYOUT,
+                  tp,
+                  pp,
+                  dp: devices / tp / pp,
+                  vp,
+                  schedule,
+                  microbatch,
+                  zero,
+                  sequenceParallel,
+                };
 }
 
 const legalOf = (scenario: Scenario, layouts: Iterable<Layout>): readonly string[] =>

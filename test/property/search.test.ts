@@ -11,8 +11,8 @@ import { ruleAgainst } from '../../src/plan/rules.ts';
 import { search } from '../../src/plan/search.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 import { folded } from '../../src/sim/folded.ts';
-import type { ProfileCache } from '../../src/sim/profile.ts';
-import { profileCache } from '../../src/sim/profile.ts';
+import type { ProfileCache } from '../../src/sim/cache.ts';
+import { profileCache } from '../../src/sim/cache.ts';
 import { figure, tinyCluster, tinyModel } from '../worlds/jobs.ts';
 import { anyQuestion, FREE, memoryOf, shuffledPool, tinyScenario } from '../worlds/questions.ts';
 
@@ -44,16 +44,17 @@ const squeezed = (scenario: Scenario, share: number): { scenario: Scenario; fitt
 const resized = ({ cluster }: Scenario, { job, evaluation }: Pick<Candidate, 'job' | 'evaluation'>): Candidate =>
   candidateOf({ ...job, cluster }, evaluation);
 
-type Worth = readonly [step: number, price: number, headroom: number];
+type Worth = readonly [step: number, price: number, headroom: number, devices: number];
 const worthOf = (candidate: Candidate): Worth => {
-  const { step, price, headroom } = incumbentOf(candidate);
-  return [step, price, headroom];
+  const { step, price, headroom, devices } = incumbentOf(candidate);
+  return [step, price, headroom, devices];
 };
-const beats = ([step, price, headroom]: Worth, [itsStep, itsPrice, itsHeadroom]: Worth): boolean =>
+const beats = ([step, price, headroom, devices]: Worth, [itsStep, itsPrice, itsHeadroom, itsDevices]: Worth): boolean =>
   step <= itsStep &&
   price <= itsPrice &&
   headroom >= itsHeadroom &&
-  (step < itsStep || price < itsPrice || headroom > itsHeadroom);
+  devices <= itsDevices &&
+  (step < itsStep || price < itsPrice || headroom > itsHeadroom || devices < itsDevices);
 const inOrder = ([a, , memoryA]: Worth, [b, , memoryB]: Worth): number => a - b || memoryB - memoryA;
 const distinct = (worths: readonly Worth[]): readonly Worth[] =>
   [...new Map(worths.map((worth) => [worth.join(' '), worth])).values()].toSorted(inOrder);
@@ -98,7 +99,8 @@ describe('a search', () => {
         expect(worthOf(plan.winner)).toEqual(best);
         const fastest = [plan.winner, ...plan.runnersUp].map(({ evaluation }) => evaluation.step);
         expect(fastest).toEqual(worths.slice(0, FASTEST).map(([step]) => step));
-        const near = worths.filter(([step]) => step <= SLOWEST * best![0]);
+        const fastestOf = (cards: number): number => worths.find(([, , , devices]) => devices === cards)![0];
+        const near = worths.filter(([step, , , devices]) => step <= SLOWEST * fastestOf(devices));
         const front = near.filter((worth) => !near.some((other) => beats(other, worth)));
         expect(plan.front.map(worthOf)).toEqual(distinct(front));
         expect(plan.complete).toBe(true);
@@ -212,8 +214,8 @@ describe('an interrupted search', () => {
     const scenario = tinyScenario();
     const whole = await planned(scenario);
     const answers = await Promise.all([0, 1, 2, 3, 4].map((tasks) => interruptedAfter(scenario, tasks)));
-    // One task sketches all layouts, the next simulates the first few of them.
-    expect(answers.map(({ kind }) => kind)).toEqual(['unfinished', 'unfinished', 'plan', 'plan', 'plan']);
+    // One task looks over the first grids, the next simulates the best few of them; what has begun is finished.
+    expect(answers.map(({ kind }) => kind)).toEqual(['unfinished', 'plan', 'plan', 'plan', 'plan']);
     for (const answer of answers)
       if (answer.kind === 'plan') {
         expect(answer.complete).toBe(false);

@@ -8,8 +8,8 @@ import { runTask } from '../../src/plan/task.ts';
 import type { Recompute } from '../../src/scenario/job.ts';
 import { NO_OFFLOAD, SCHEDULES, ZERO_STAGES } from '../../src/scenario/job.ts';
 import type { Axis, LayoutSpace, Scenario } from '../../src/scenario/scenario.ts';
-import type { ProfileCache } from '../../src/sim/profile.ts';
-import { profileCache } from '../../src/sim/profile.ts';
+import type { ProfileCache } from '../../src/sim/cache.ts';
+import { profileCache } from '../../src/sim/cache.ts';
 import { ratio } from '../../src/units/quantity.ts';
 import { figure, tinyCluster, tinyModel, tinySoftware } from './jobs.ts';
 
