@@ -28,7 +28,7 @@ const widthsOf = ({ layer: { formats } }: DeviceContext): { readonly down: numbe
  * Host memory of a share: its states, and the buffers that gradients arrive in and weights set out from, one for the
  * whole share, or two of each for pieces in turn.
  */
-export const hostBytes = (context: DeviceContext, elements: number): Bytes => {
+const hostBytes = (context: DeviceContext, elements: number): Bytes => {
   const pieces = piecesOf(context, elements);
   const { down, up } = widthsOf(context);
   const buffered = Math.min(2, pieces) * segmentLengthMax(elements, pieces);

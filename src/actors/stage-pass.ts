@@ -68,6 +68,7 @@ const keyOf = ({ context }: PipelineStage, { microbatch, chunk }: Moment): numbe
 const offloads = ({ units }: ChunkState): boolean => units.some(({ isOffloaded }) => isOffloaded);
 
 /** Waits for the input, runs the chunk forward, and sends the output on. */
+// oxlint-disable-next-line eslint/complexity -- a pass reads from top to bottom, each step where it stands
 export function* forwardSlot(stage: PipelineStage, moment: Moment): Program<void> {
   const { context } = stage;
   const loader = stage.loaders[moment.chunk]!;
@@ -113,6 +114,7 @@ export function* inputsSlot(stage: PipelineStage, moment: Moment): Program<void>
   stage.postponed.set(keyOf(stage, moment), postponed);
 }
 
+// oxlint-disable-next-line eslint/complexity -- a pass reads from top to bottom, each step where it stands
 function* backward(stage: PipelineStage, moment: Moment, postponed: Postponed | null): Program<void> {
   const { context, shard } = stage;
   const state = stage.chunks[moment.chunk]!;

@@ -86,15 +86,14 @@ function* grids(scenario: Scenario, devices: number): Generator<Grid> {
 type Context = Pick<Grid, 'cp' | 'contextKind'>;
 /** One context rank is of no kind: the first stands for it. */
 const contexts = ({ layout, workload, search }: Scenario): readonly Context[] => {
-  const kinds = (cp: number, kind: ContextKind | null): readonly Context[] =>
-    (kind === null ? (cp === 1 ? CONTEXT_KINDS.slice(0, 1) : CONTEXT_KINDS) : [kind]).map((contextKind) => ({
-      cp,
-      contextKind,
-    }));
-  if (layout.cp !== null) return layout.cp.flatMap(({ size, kind }) => kinds(size, kind));
+  if (layout.cp !== null) return layout.cp.flatMap(({ size, kind }) => contextsOf(size, kind));
   const most = workload.sequence >= LONG_SEQUENCE ? WIDEST : search === 'whole' ? CONTEXT_OF_SHORT : 1;
   const sizes = [1, 2, 4, 8, 16, 32, 64].filter((cp) => cp <= most && workload.sequence % cp === 0);
-  return sizes.flatMap((cp) => kinds(cp, null));
+  return sizes.flatMap((cp) => contextsOf(cp, null));
+};
+const contextsOf = (cp: number, kind: ContextKind | null): readonly Context[] => {
+  const kinds = kind !== null ? [kind] : cp === 1 ? CONTEXT_KINDS.slice(0, 1) : CONTEXT_KINDS;
+  return kinds.map((contextKind) => ({ cp, contextKind }));
 };
 
 /** Stages into which the layers can be cut, in one chunk a stage or in several. */
@@ -158,7 +157,6 @@ const pipelinesOf = ({ layout: space, model, search }: Scenario, { pp }: Grid): 
     if (schedule === 'zb-v' || schedule === 'dualpipe') return [2];
     return schedule === 'interleaved' ? counts.filter((vp) => vp > 1) : [1];
   };
-  const ends = (axis: Axis<number>): readonly (number | null)[] => axis ?? [null];
   return schedules.flatMap((schedule) =>
     chunks(schedule).flatMap((vp) =>
       ends(space.firstLayers).flatMap((firstLayers) =>
@@ -167,6 +165,9 @@ const pipelinesOf = ({ layout: space, model, search }: Scenario, { pp }: Grid): 
     ),
   );
 };
+
+/** Layers at an end: the even split's when nobody says otherwise. */
+const ends = (axis: Axis<number>): readonly (number | null)[] => axis ?? [null];
 
 /** Hybrid sharding is searched where everything is. */
 const replicasOf = (

@@ -188,6 +188,7 @@ const stageKind = (own: readonly UnitFigures[]): StageKind => {
  * The sums over a chunk's units. What came in is kept, what goes out is not; the last unit's backward comes first, when
  * all else is still kept.
  */
+// oxlint-disable-next-line eslint/complexity -- one walk along the units counts everything
 const chunkFigures = (job: Job, chunk: Chunk, { units, flow }: FrameFigures): UnitFigures => {
   const { recompute, offload } = job;
   const offloaded = offloadedLayers(offload.activations, chunk.layers.length);

@@ -154,11 +154,18 @@ class Player implements StageCourse {
   play(): void {
     const { length } = this.#list.slots;
     for (; this.#cursor <= length; this.#cursor++) {
-      const isSlot = this.#cursor >= 0 && this.#cursor < length;
-      if (!(isSlot ? this.#playSlot(this.#cursor) : this.#playTape(this.#cursor < 0 ? this.#ahead : this.#tail)))
+      if (
+        !(this.#isSlot(this.#cursor)
+          ? this.#playSlot(this.#cursor)
+          : this.#playTape(this.#cursor < 0 ? this.#ahead : this.#tail))
+      )
         return;
       this.#line = 0;
     }
+  }
+
+  #isSlot(index: number): boolean {
+    return index >= 0 && index < this.#list.slots.length;
   }
 
   /** False when it has to wait. */
@@ -188,7 +195,7 @@ class Player implements StageCourse {
   /** False for a message that is not there. Ahead of the first slot and behind the last messages are mail. */
   #follow(instruction: Instruction): boolean {
     const index = this.#cursor;
-    const isSlot = index >= 0 && index < this.#list.slots.length;
+    const isSlot = this.#isSlot(index);
     switch (instruction.kind) {
       case 'run':
         this.at += instruction.nanoseconds;
@@ -199,15 +206,9 @@ class Player implements StageCourse {
         if (isSlot) this.#send(index, instruction.size);
         else this.#sendMail(instruction.size);
         return true;
-      case 'start': {
-        const from = instruction.isStreamed ? Math.max(this.at, this.#stream) : this.at;
-        const end = from + instruction.nanoseconds;
-        if (instruction.isStreamed) this.#stream = end;
-        const others = this.#started.get(instruction.name);
-        if (others === undefined) this.#started.set(instruction.name, [end]);
-        else others.push(end);
+      case 'start':
+        this.#start(instruction);
         return true;
-      }
       case 'wait': {
         const end = this.#started.get(instruction.name)?.shift();
         if (end === undefined) throw new Error(`stage ${this.stage} waits for a '${instruction.name}' never started`);
@@ -217,6 +218,14 @@ class Player implements StageCourse {
       default:
         return instruction satisfies never;
     }
+  }
+
+  #start({ name, nanoseconds: busy, isStreamed }: Extract<Instruction, { kind: 'start' }>): void {
+    const end = (isStreamed ? Math.max(this.at, this.#stream) : this.at) + busy;
+    if (isStreamed) this.#stream = end;
+    const others = this.#started.get(name);
+    if (others === undefined) this.#started.set(name, [end]);
+    else others.push(end);
   }
 
   #waitUntil(end: number, term: Parameters<Meter['spend']>[0]): void {

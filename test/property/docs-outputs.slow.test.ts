@@ -89,7 +89,11 @@ const updated = (page: string): string =>
 
 describe.each(PAGES)('%s', (file) => {
   const path = packageFile(file);
-  if (IS_UPDATE) writeFileSync(path, updated(readFileSync(path, 'utf8')));
+  if (IS_UPDATE) {
+    // Everything is run before the page is read again, for another test may write into it meanwhile.
+    updated(readFileSync(path, 'utf8'));
+    writeFileSync(path, updated(readFileSync(path, 'utf8')));
+  }
   const blocks = pastedIn(readFileSync(path, 'utf8'));
 
   it('shows what commands print, each below its command', () => {
