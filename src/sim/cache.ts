@@ -1,5 +1,5 @@
 /** What a search remembers from one job to the next: sections of program, stages timed by themselves, lists of slots. */
-import { Room } from './replay.ts';
+import { Room } from './room.ts';
 import type { ReplayCache } from './replay.ts';
 import type { SketchCache } from './sketch.ts';
 import type { StageCache } from './stages.ts';

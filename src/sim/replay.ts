@@ -16,22 +16,13 @@ import { bytes, instantZero, later } from '../units/quantity.ts';
 import type { Machine } from './machine.ts';
 import { linkBetween } from './machine.ts';
 import { Meter } from './meter.ts';
+import type { Room } from './room.ts';
 import type { SlotCache, SlotList, SlotLists } from './slots.ts';
 import { isForwardMessage, NO_PIECE, slotLists } from './slots.ts';
 import type { Piece } from './stage-alone.ts';
 import type { TimedStage } from './stages.ts';
 import type { Instruction, Tape } from './tape.ts';
 
-/** Room for the arrivals of one replay, used again by the next. */
-export class Room {
-  #numbers = new Float64Array(0);
-
-  /** So many numbers, all -1; those given out before are gone. */
-  ofLength(length: number): Float64Array {
-    if (length > this.#numbers.length) this.#numbers = new Float64Array(2 * length);
-    return this.#numbers.subarray(0, length).fill(-1);
-  }
-}
 export interface ReplayCache extends SlotCache {
   readonly arrivals: Room;
 }
