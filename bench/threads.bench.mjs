@@ -1,8 +1,8 @@
 /** The same surveys on one thread and on two: what a second core brings. */
 import { SearchPool } from '../dist/cli/search-pool.js';
-import { GPT3_WHOLE, spaceOf, surveysOf } from './spaces.mjs';
+import { DEEPSEEK, spaceOf, surveysOf } from './spaces.mjs';
 
-const space = spaceOf(GPT3_WHOLE);
+const space = spaceOf(DEEPSEEK);
 const tasks = surveysOf(space);
 const pools = [1, 2].map((size) => new SearchPool(size));
 const survey = (pool) => async () => {
@@ -10,14 +10,14 @@ const survey = (pool) => async () => {
   return results.reduce((sum, { considered }) => sum + considered, 0);
 };
 /** Threads of a pool keep their profiles: the first surveys make them. */
-for (const pool of pools) for (let round = 0; round < 3; round++) await survey(pool)();
+for (const pool of pools) for (let round = 0; round < 2; round++) await survey(pool)();
 
 export const bench = {
   subject: 'threads',
   item: 'verdict',
   figure: 'rate',
-  rounds: 3,
-  cases: Object.fromEntries(pools.map((pool) => [`${pool.size}, GPT-3 175B, 4,096 A100, whole`, survey(pool)])),
+  rounds: 2,
+  cases: Object.fromEntries(pools.map((pool) => [`${pool.size}, DeepSeek-V3, 2,048 H800`, survey(pool)])),
   end: async () => {
     for (const pool of pools) await pool.close();
   },

@@ -7,7 +7,7 @@ import type { Complaint } from './complaint.ts';
 import { complaintAt } from './issues.ts';
 import type { Precision, Recompute, ScheduleName } from './job.ts';
 import { LONG_SEQUENCE } from './defaults.ts';
-import { isRegularSplit } from './layer-split.ts';
+import { isRegularSplit, PLAIN_ENDS } from './layer-split.ts';
 import type { Model } from './model.ts';
 import { nearestNumber } from './nearest.ts';
 import type { Tree } from './tree.ts';
@@ -177,7 +177,7 @@ const pipelineSplit: Rule = (fixed) => {
 const splitsLayers = ({ model, pp, vp, schedule, firstLayers, lastLayers }: Fixed): boolean => {
   if (model === null || pp === null || firstLayers !== null || lastLayers !== null) return true;
   const chunks = pp * (schedule === 'dualpipe' ? 1 : schedule === 'zb-v' ? 2 : (vp ?? 1));
-  return isRegularSplit(model.layers, chunks);
+  return isRegularSplit(model.layers, chunks, { ...PLAIN_ENDS, predictors: model.predictors });
 };
 
 /** Pipelines side by side, if they are known and the grid they come from is right. */

@@ -38,19 +38,32 @@ export const trafficBound = (job: Job, machine: Machine): TrafficBound => {
   };
   const shared = sharers(cp * dp, tp);
   const experts = sharers(expertDataRanks(layout), ep * etp);
+  /** Of a shard's replicas one a domain, or several where whole groups of shards lie in one. */
+  const copies = ({ size }: Sharers, stride: number): Sharers => ({
+    size: replicas,
+    domain: Math.min(replicas, Math.max(1, Math.floor(cluster.scaleUpDomain / (stride * size)))),
+  });
+  const [sharedCopies, expertCopies] = [copies(shared, tp), copies(experts, ep * etp)];
   const once = (elements: Elements, bytesEach: number): number =>
     passTime(elements.shared * bytesEach, shared, machine) + passTime(elements.experts * bytesEach, experts, machine);
+  const amongCopies = (elements: Elements, bytesEach: number): number =>
+    passTime((elements.shared * bytesEach) / shared.size, sharedCopies, machine) +
+    passTime((elements.experts * bytesEach) / experts.size, expertCopies, machine);
   const share = (held: Elements): number =>
     zero === 0 ? held.shared + held.experts : held.shared / shared.size + held.experts / experts.size;
   return {
     publish: (first) => (zero === 1 || zero === 2 ? once(first, DTYPE_BYTES[weight]) : 0),
-    reduce: (last) => (zero === 0 ? 2 : 1) * once(last, DTYPE_BYTES[gradient]),
+    reduce: (last) =>
+      (zero === 0 ? 2 : 1) * once(last, DTYPE_BYTES[gradient]) + 2 * amongCopies(last, DTYPE_BYTES[gradient]),
     update: (held) => {
-      if (job.offload.optimizer === 'dram') return 0;
       const elements = share(held);
       const adam = adamCost({ kind: 'adam', on: 'card', elements, gradient, weight, master: hasMaster });
       const norm = squaredNormCost({ kind: 'squared-norm', elements, dtype: gradient });
-      return nanoseconds((adam.traffic + norm.traffic) / machine.memoryRate);
+      const onCard = nanoseconds((adam.traffic + norm.traffic) / machine.memoryRate);
+      if (job.offload.optimizer === 'none') return onCard;
+      // Down, update and up again overlap at best: the longest of them remains.
+      const copied = elements * Math.max(DTYPE_BYTES[gradient], DTYPE_BYTES[weight]);
+      return Math.max(nanoseconds(copied / machine.hostRate), nanoseconds(adam.traffic / machine.hostMemoryRate));
     },
   };
 };

@@ -55,6 +55,9 @@ const beats = ([step, price, headroom, devices]: Worth, [itsStep, itsPrice, itsH
   headroom >= itsHeadroom &&
   devices <= itsDevices &&
   (step < itsStep || price < itsPrice || headroom > itsHeadroom || devices < itsDevices);
+/** As good as the other within 3% of its time and price; what is much slower than the winner is nobody's to cover. */
+const covers = ([step, price, headroom]: Worth, [itsStep, itsPrice, itsHeadroom]: Worth): boolean =>
+  step <= 1.03 * itsStep && price <= 1.03 * itsPrice && headroom >= itsHeadroom;
 const inOrder = ([a, , memoryA]: Worth, [b, , memoryB]: Worth): number => a - b || memoryB - memoryA;
 const distinct = (worths: readonly Worth[]): readonly Worth[] =>
   [...new Map(worths.map((worth) => [worth.join(' '), worth])).values()].toSorted(inOrder);
@@ -113,6 +116,24 @@ describe('a search', () => {
         ],
       },
     );
+  });
+
+  test('through everything that is legal finds the winner that simulating every layout finds', async () => {
+    for (const [devices, share] of [
+      [2, 0.3],
+      [4, 0.6],
+    ] as const) {
+      const model = { ...tinyModel, layers: 2, kvHeads: 2, vocabulary: 2000 };
+      const workload = { kind: 'pretrain', sequence: 128, globalBatch: 4, tokens: 1e9 } as const;
+      const asked = tinyScenario({ model, devices: [devices], workload, search: 'whole' });
+      const { scenario, fitting } = squeezed(asked, share);
+      const plan = await planned(scenario);
+      expect(plan.winner.evaluation.step).toBe(Math.min(...fitting.map(({ evaluation }) => evaluation.step)));
+      // Within three hundredths of its time nothing on the front is beaten by more than it has itself.
+      const slowest = SLOWEST * plan.winner.evaluation.step;
+      for (const other of fitting.map(worthOf).filter(([step]) => step <= slowest))
+        expect(plan.front.some((one) => covers(worthOf(one), other))).toBe(true);
+    }
   });
 
   test('gives every layout exactly one verdict', async () => {
