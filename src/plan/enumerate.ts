@@ -39,13 +39,8 @@ export const RECOMPUTES: readonly Recompute[] = [
   { kind: 'selective', modules: ['core_attn'] },
   { kind: 'full', layers: 'all' },
 ];
-/** Offloads tried where everything is searched. */
-const OFFLOADS: readonly Offload[] = [
-  NO_OFFLOAD,
-  { optimizer: 'dram', activations: 0 },
-  { optimizer: 'none', activations: 0.5 },
-  { optimizer: 'dram', activations: 0.5 },
-];
+/** Offloads tried where everything is searched; any share of the activations has to be asked for. */
+const OFFLOADS: readonly Offload[] = [NO_OFFLOAD, { optimizer: 'dram', activations: 0 }];
 /** Schedules tried when the scenario leaves them open: those that every engine has. */
 export const USUAL_SCHEDULES: readonly ScheduleName[] = ['gpipe', '1f1b', 'interleaved'];
 
