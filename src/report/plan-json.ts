@@ -17,6 +17,7 @@ import {
   summaryJson,
   summarySchema,
 } from './candidate-json.ts';
+import { activeParameterCount, parameterCount } from '../scenario/parameters.ts';
 import { figuresOf } from './figures.ts';
 
 const count = z.int().min(0);
@@ -24,6 +25,8 @@ const count = z.int().min(0);
 export const questionSchema = z.strictObject({
   title: z.string(),
   model: z.string(),
+  parameters: count.meta({ description: 'of the model, before it is sharded or padded' }),
+  active_parameters: count.meta({ description: 'that a token goes through: of routed experts the active ones' }),
   cluster: z.string(),
   devices: z.array(count),
   sequence: count.meta({ description: 'tokens a sequence' }),
@@ -154,6 +157,8 @@ const unfinishedJson = ({ scenario, counts }: Unfinished): z.infer<typeof unfini
 export const questionJson = (scenario: Scenario): z.infer<typeof questionSchema> => ({
   title: scenario.title,
   model: scenario.model.name,
+  parameters: parameterCount(scenario.model),
+  active_parameters: activeParameterCount(scenario.model),
   cluster: scenario.cluster.name,
   devices: [...scenario.devices],
   sequence: scenario.workload.sequence,

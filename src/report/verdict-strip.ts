@@ -1,4 +1,5 @@
 /** The answer in a few lines: which layout, how fast, how long, what it costs, whether it fits, and whether to believe it. */
+import { activeParameterCount, parameterCount } from '../scenario/parameters.ts';
 import { microbatchesOf } from '../scenario/job.ts';
 import type { Job } from '../scenario/job.ts';
 import type { Candidate, Outlook } from '../plan/plan.ts';
@@ -33,6 +34,7 @@ export interface VerdictOptions {
 export const verdictStrip = (candidate: Candidate, { margin, bands, paint }: VerdictOptions): readonly string[] => [
   ...item('layout', layoutLine(candidate.job)),
   ...item('step', stepText(candidate)),
+  ...item('model', modelText(candidate.job)),
   ...item('band', bandText(candidate, bands)),
   ...item('utilisation', utilisationText(candidate)),
   ...runItems(candidate, bandFor(candidate.job, bands)),
@@ -49,6 +51,12 @@ export const questionLine = ({ model, cluster, workload }: Pick<Job, 'model' | '
   ].join(', ');
 
 const item = (label: string, text: string): readonly string[] => beside(label, text, MARGIN);
+
+const modelText = ({ model }: Job): string => {
+  const [total, active] = [parameterCount(model), activeParameterCount(model)];
+  const whole = `${formatInteger(total)} parameters`;
+  return active === total ? whole : `${whole}, ${formatInteger(active)} of them active for a token`;
+};
 
 const stepText = ({ job, evaluation, outlook }: Candidate): string =>
   `${formatSeconds(evaluation.step)} for ${formatInteger(microbatchesOf(job))} microbatches a pipeline; ` +
