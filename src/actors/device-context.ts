@@ -6,11 +6,10 @@ import type { Algorithm } from '../effects/effect.ts';
 import type { ChooseAlgorithm, LayerContext } from '../model/context.ts';
 import { layerContext } from '../model/context.ts';
 import type { Chunk } from '../model/stages.ts';
-import { chunksOf, splitLayers } from '../model/stages.ts';
+import { chunksByPosition } from '../model/stages.ts';
 import type { Link } from '../scenario/cluster.ts';
 import type { Job } from '../scenario/job.ts';
 import { microbatchesOf } from '../scenario/job.ts';
-import { endsOf, positionCount } from '../scenario/layer-split.ts';
 import type { Rank } from '../units/identity.ts';
 import { bytesPerSecond } from '../units/quantity.ts';
 import type { Place, StateGroups } from './mesh.ts';
@@ -45,8 +44,7 @@ export const deviceContext = (job: Job, self: Rank): DeviceContext => {
   const place = placeOf(layout, self);
   const links = linksOf(job);
   const layer = layerContext(job, layerGroups(layout, place), algorithmsFor(cluster, links));
-  const split = splitLayers(model.layers, positionCount(layout), endsOf(model, layout));
-  const byPosition = chunksOf(model, split);
+  const byPosition = chunksByPosition(model, layout);
   const indices = Array.from({ length: layout.vp }, (_, chunk) => chunk);
   const microbatches = microbatchesOf(job);
   return {

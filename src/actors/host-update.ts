@@ -4,7 +4,7 @@
  */
 import { allocate, compute, copy, section } from '../effects/ask.ts';
 import type { Program, Task } from '../effects/effect.ts';
-import { fork, join } from '../effects/program.ts';
+import { after, fork, join } from '../effects/program.ts';
 import { segmentLength, segmentLengthMax } from '../effects/tensor.ts';
 import { DTYPE_BYTES } from '../kernels/dtype.ts';
 import type { Bytes } from '../units/quantity.ts';
@@ -66,9 +66,4 @@ function* pipelined(context: DeviceContext, elements: number): Program<void> {
     departures.push(yield* fork(after(written, copy(bytes(own * up), 'hbm'))));
   }
   for (const task of [...arrivals, ...updates, ...departures]) yield* join(task);
-}
-
-function* after(tasks: readonly (Task<void> | undefined)[], program: Program<void>): Program<void> {
-  for (const task of tasks) if (task !== undefined) yield* join(task);
-  yield* program;
 }

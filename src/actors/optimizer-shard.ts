@@ -2,16 +2,16 @@
  * This rank's share of the optimizer: it gathers weights, reduces gradients, updates its shard and publishes it.
  * Its traffic runs on a stream of its own beside the passes, one collective behind another, as on one communicator.
  */
-import { allocate, collective, compute, mark, release } from '../effects/ask.ts';
-import type { Operation, Program, Task } from '../effects/effect.ts';
-import { fork, join } from '../effects/program.ts';
-import type { Group } from '../effects/group.ts';
+import { allocate, compute, mark, release } from '../effects/ask.ts';
+import type { Program, Task } from '../effects/effect.ts';
+import { after, fork, join } from '../effects/program.ts';
 import { positionIn } from '../effects/group.ts';
 import type { Block, Tensor } from '../effects/tensor.ts';
 import { elementsOf, segmentLengthMax, segmentOf } from '../effects/tensor.ts';
 import { DTYPE_BYTES } from '../kernels/dtype.ts';
 import type { Dtype } from '../kernels/dtype.ts';
 import type { Flat } from '../model/context.ts';
+import { among } from '../model/context.ts';
 import type { Part } from '../model/unit.ts';
 import { PARTS } from '../model/unit.ts';
 import { bytes } from '../units/quantity.ts';
@@ -46,25 +46,9 @@ export function* placeShard(context: DeviceContext, chunks: readonly ChunkState[
   return { context, chunks, last: null, isReducing: false };
 }
 
-function* among(
-  { layer }: DeviceContext,
-  group: Group,
-  operation: Operation,
-  { whole, shard }: { whole: Tensor; shard: Tensor },
-): Program<void> {
-  if (group.size === 1) return;
-  const payload = { elements: elementsOf(whole), dtype: whole.dtype };
-  const algorithm = layer.chooseAlgorithm({ operation, group, payload });
-  yield* collective({ operation, algorithm, group, whole, shard });
-}
-
-function* after(previous: Task<void> | null, program: Program<void>): Program<void> {
-  if (previous !== null) yield* join(previous);
-  yield* program;
-}
 /** Starts `program` on the stream, behind all that was put there before. */
 function* enqueue(shard: OptimizerShard, name: string, program: Program<void>): Program<Task<void>> {
-  const task = yield* fork(after(shard.last, program), name);
+  const task = yield* fork(after([shard.last], program), name);
   shard.last = task;
   if (!shard.context.job.software.overlap) yield* join(task);
   return task;
@@ -122,7 +106,7 @@ function* gathered(context: DeviceContext, weights: ByPart): Program<void> {
     const whole = weights[part];
     if (whole === null) continue;
     const { shards } = context.states[part];
-    yield* among(context, shards, 'all-gather', { whole, shard: ownOf(context, part, whole) });
+    yield* among(context.layer, shards, 'all-gather', { whole, shard: ownOf(context, part, whole) });
   }
 }
 
@@ -183,11 +167,11 @@ function* reduced(context: DeviceContext, gradients: ByPart): Program<void> {
     const whole = gradients[part];
     if (whole === null) continue;
     const { shards, replicas } = context.states[part];
-    if (context.job.layout.zero === 0) yield* among(context, shards, 'all-reduce', { whole, shard: whole });
+    if (context.job.layout.zero === 0) yield* among(context.layer, shards, 'all-reduce', { whole, shard: whole });
     else {
       const own = ownOf(context, part, whole);
-      yield* among(context, shards, 'reduce-scatter', { whole, shard: own });
-      yield* among(context, replicas, 'all-reduce', { whole: own, shard: own });
+      yield* among(context.layer, shards, 'reduce-scatter', { whole, shard: own });
+      yield* among(context.layer, replicas, 'all-reduce', { whole: own, shard: own });
     }
   }
 }

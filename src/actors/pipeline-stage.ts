@@ -55,7 +55,7 @@ const momentOf = (slot: Slot): Moment => ({
 });
 
 /** True of a backward that makes the weights' gradients too. */
-const isWhole = (schedule: ScheduleName, slot: Slot): boolean => !splitsBackward(schedule) || isJoined(slot);
+export const isWhole = (schedule: ScheduleName, slot: Slot): boolean => !splitsBackward(schedule) || isJoined(slot);
 
 /** Sends the weights that the last step updated to the ranks that lack them, if this is the time for it. */
 export function* publishAhead({ context, chunks, shard, publishing }: PipelineStage): Program<void> {

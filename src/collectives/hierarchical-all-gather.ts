@@ -1,13 +1,13 @@
 /** Hierarchical all-gather: every rail gathers over the network, then every node shares what its rails brought. */
 import type { Collective, Program, Task } from '../effects/effect.ts';
-import { fork, join } from '../effects/program.ts';
+import { after, fork, join } from '../effects/program.ts';
 import { positionIn } from '../effects/group.ts';
 import { segmentLength, segmentOf } from '../effects/tensor.ts';
 import type { Rank } from '../units/identity.ts';
 import type { Bytes } from '../units/quantity.ts';
 import { larger, plus, times, zeroBytes } from '../units/quantity.ts';
 import type { Hierarchical } from './hierarchy.ts';
-import { after, hierarchyOf, phaseTimes, railLength } from './hierarchy.ts';
+import { hierarchyOf, phaseTimes, railLength } from './hierarchy.ts';
 import type { Method } from './method.ts';
 import type { Payload } from './payload.ts';
 import { bytesOf } from './payload.ts';
@@ -39,7 +39,7 @@ function* program(algorithm: Hierarchical, effect: Collective, self: Rank): Prog
 
   const rails: Task<void>[] = [];
   for (let piece = 0; piece < algorithm.segments; piece++)
-    rails.push(yield* fork(after(rails.at(-1), allGatherLap(railRing(piece)))));
+    rails.push(yield* fork(after([rails.at(-1)], allGatherLap(railRing(piece)))));
   for (const [piece, rail] of rails.entries()) {
     yield* join(rail);
     yield* allGatherLap(nodeRing(piece));

@@ -1,13 +1,13 @@
 /** Hierarchical all-reduce: sums within every node, all-reduces each rail's share over the network, shares in the node. */
 import { release } from '../effects/ask.ts';
 import type { Collective, Program, Task } from '../effects/effect.ts';
-import { fork, join } from '../effects/program.ts';
+import { after, fork, join } from '../effects/program.ts';
 import type { Rank } from '../units/identity.ts';
 import { larger, plus, times } from '../units/quantity.ts';
 import { hierarchicalAllGather } from './hierarchical-all-gather.ts';
 import { hierarchicalReduceScatter } from './hierarchical-reduce-scatter.ts';
 import type { Hierarchical } from './hierarchy.ts';
-import { after, hierarchyOf, phaseTimes } from './hierarchy.ts';
+import { hierarchyOf, phaseTimes } from './hierarchy.ts';
 import type { Method } from './method.ts';
 import { allGatherLap } from './ring-all-gather.ts';
 import { allReduceLaps } from './ring-all-reduce.ts';
@@ -47,7 +47,7 @@ function* program(algorithm: Hierarchical, effect: Collective, self: Rank): Prog
   const rails: Task<void>[] = [];
   for (let piece = 0; piece < algorithm.segments; piece++) {
     yield* reduceScatterLap(nodeRing(piece), nodeArrival);
-    rails.push(yield* fork(after(rails.at(-1), allReduceLaps(railRing(piece), railArrival))));
+    rails.push(yield* fork(after([rails.at(-1)], allReduceLaps(railRing(piece), railArrival))));
   }
   for (const [piece, rail] of rails.entries()) {
     yield* join(rail);

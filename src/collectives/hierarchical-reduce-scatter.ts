@@ -1,13 +1,13 @@
 /** Hierarchical reduce-scatter: sums within every node first, so that the network carries one node's sum, not its ranks'. */
 import { release } from '../effects/ask.ts';
 import type { Collective, Program, Task } from '../effects/effect.ts';
-import { fork, join } from '../effects/program.ts';
+import { after, fork, join } from '../effects/program.ts';
 import { segmentOf } from '../effects/tensor.ts';
 import { positionIn } from '../effects/group.ts';
 import type { Rank } from '../units/identity.ts';
 import { larger, plus, times } from '../units/quantity.ts';
 import type { Hierarchical } from './hierarchy.ts';
-import { after, arrivalBytes, hierarchyOf, phaseTimes } from './hierarchy.ts';
+import { arrivalBytes, hierarchyOf, phaseTimes } from './hierarchy.ts';
 import type { Method } from './method.ts';
 import { reduceScatterLap, ringReduceScatter } from './ring-reduce-scatter.ts';
 import { arrivalBuffer, copyInto } from './ring.ts';
@@ -39,7 +39,7 @@ function* program(algorithm: Hierarchical, effect: Collective, self: Rank): Prog
   const rails: Task<void>[] = [];
   for (let piece = 0; piece < algorithm.segments; piece++) {
     yield* reduceScatterLap(nodeRing(piece), nodeArrival);
-    rails.push(yield* fork(after(rails.at(-1), reduceScatterLap(railRing(piece), railArrival))));
+    rails.push(yield* fork(after([rails.at(-1)], reduceScatterLap(railRing(piece), railArrival))));
   }
   for (const rail of rails) yield* join(rail);
 

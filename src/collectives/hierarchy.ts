@@ -1,6 +1,5 @@
 /** A group seen as nodes and rails: members of one node have fast links, members of one rail meet over the network. */
-import type { Algorithm, Collective, Program, Task } from '../effects/effect.ts';
-import { join } from '../effects/program.ts';
+import type { Algorithm, Collective } from '../effects/effect.ts';
 import { positionIn, railOf, runOf } from '../effects/group.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import { elementsOf, segmentLength, segmentLengthMax, segmentOf } from '../effects/tensor.ts';
@@ -55,12 +54,6 @@ export const hierarchyOf = ({ domain, segments }: Hierarchical, effect: Collecti
 
 const longestMessage = (segments: number, elements: number, size: number): number =>
   segmentLengthMax(segmentLengthMax(elements, size), segments);
-
-/** `program`, once `task` is done: phases of one kind never overlap, for they share their links. */
-export function* after(task: Task<void> | undefined, program: Program<void>): Program<void> {
-  if (task !== undefined) yield* join(task);
-  yield* program;
-}
 
 export interface PhaseTimes {
   readonly node: Seconds;

@@ -13,6 +13,15 @@ export function* join<Result>(task: Task<Result>): Program<Result> {
   return (yield { kind: 'join', task }) as Result;
 }
 
+/** `program`, once all the tasks are done. */
+export function* after<Result>(
+  tasks: readonly (Task<void> | null | undefined)[],
+  program: Program<Result>,
+): Program<Result> {
+  for (const task of tasks) if (task !== null && task !== undefined) yield* join(task);
+  return yield* program;
+}
+
 /** A handler's reply when the answer comes later, through `strand.resume`. */
 export const blocked: unique symbol = Symbol('blocked');
 /** A handler's reply that lets a program find the answer, in the strand that asked. */

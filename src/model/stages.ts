@@ -2,7 +2,8 @@
 import type { LayerKind } from '../scenario/layer-kind.ts';
 import { layerKinds, predictorKind } from '../scenario/layer-kind.ts';
 import type { Ends } from '../scenario/layer-split.ts';
-import { PLAIN_ENDS, regularSplit } from '../scenario/layer-split.ts';
+import { endsOf, PLAIN_ENDS, positionCount, regularSplit } from '../scenario/layer-split.ts';
+import type { Layout } from '../scenario/job.ts';
 import type { Model } from '../scenario/model.ts';
 import type { Unit } from './unit.ts';
 import { EMBEDDING, HEAD, layerUnit } from './unit.ts';
@@ -41,6 +42,13 @@ export interface Chunk {
   readonly predictors: readonly LayerKind[];
   readonly hasHead: boolean;
 }
+
+/** Layers of each chunk of a layout, by position. */
+export const layersByPosition = (model: Model, layout: Layout): readonly number[] =>
+  splitLayers(model.layers, positionCount(layout), endsOf(model, layout));
+/** All chunks of a layout by position. */
+export const chunksByPosition = (model: Model, layout: Layout): readonly Chunk[] =>
+  chunksOf(model, layersByPosition(model, layout));
 
 /** All chunks of a model by position; `split` says how many layers each has. */
 export const chunksOf = (model: Model, split: readonly number[]): readonly Chunk[] => {

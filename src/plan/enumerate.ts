@@ -22,15 +22,8 @@ export const jobAt = (
 ): Job => ({ model, cluster, workload, software, seed, devices, precision, recompute, offload, layout });
 
 /** How the devices stand to each other. */
-export interface Grid {
+export interface Grid extends Pick<Layout, 'tp' | 'cp' | 'contextKind' | 'ep' | 'etp' | 'pp' | 'dp'> {
   readonly devices: number;
-  readonly tp: number;
-  readonly cp: number;
-  readonly contextKind: ContextKind;
-  readonly ep: number;
-  readonly etp: number;
-  readonly pp: number;
-  readonly dp: number;
 }
 
 /** Recompute choices tried when the scenario leaves them open. */

@@ -10,6 +10,7 @@ import { message } from '../sim/message.ts';
 import type { ProfileCache } from '../sim/cache.ts';
 import { profileCache } from '../sim/cache.ts';
 import type { Point } from './enumerate.ts';
+import { LAYOUT_AXES } from './edits.ts';
 import { enumerate, jobAt } from './enumerate.ts';
 import { candidateOf } from './outlook.ts';
 import type { Candidate } from './plan.ts';
@@ -26,27 +27,7 @@ export const explain = (job: Job, fidelity: Fidelity, cache: ProfileCache = prof
   candidateOf(job, RUNGS[fidelity](job, cache));
 
 /** Axes that a question about one layout may fix, as text: `tp=8`. */
-export const FIXABLE = [
-  'tp',
-  'cp',
-  'contextKind',
-  'ep',
-  'etp',
-  'pp',
-  'vp',
-  'firstLayers',
-  'lastLayers',
-  'dp',
-  'replicas',
-  'microbatch',
-  'schedule',
-  'zero',
-  'sequenceParallel',
-  'recompute',
-  'precision',
-  'offload',
-  'devices',
-] as const;
+export const FIXABLE = [...LAYOUT_AXES, 'contextKind', 'recompute', 'precision', 'offload', 'devices'] as const;
 export type Fixed = Readonly<Partial<Record<(typeof FIXABLE)[number], string>>>;
 
 const textOf = (point: Point, axis: (typeof FIXABLE)[number]): string => {
@@ -70,9 +51,9 @@ const WHOLE = { schedule: SCHEDULES, zero: ZERO_STAGES, sequenceParallel: [false
 
 /** The scenario with the layout's fixed axes opened to the asked value, so that one a free search would not try can be asked about. */
 const narrowed = (scenario: Scenario, fixed: Fixed): Scenario => {
+  const asked = new Map<string, string>(Object.entries(fixed));
   // The ends of an even split are of no number of their own: `null` opens nothing.
-  const isFixed = ([axis]: readonly [string, unknown]): boolean =>
-    axis in fixed && Object.entries(fixed).some(([name, value]) => name === axis && value !== 'null');
+  const isFixed = ([axis]: readonly [string, unknown]): boolean => (asked.get(axis) ?? 'null') !== 'null';
   const numbers = NUMBERS.map((axis) => [axis, [Number(fixed[axis])]] as const);
   const context = ['cp', [{ size: Number(fixed.cp), kind: null }]] as const;
   const opened = Object.fromEntries([...numbers, context, ...Object.entries(WHOLE)].filter(isFixed));

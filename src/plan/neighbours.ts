@@ -2,8 +2,9 @@
 import type { Job, Layout } from '../scenario/job.ts';
 import { SCHEDULES, ZERO_STAGES } from '../scenario/job.ts';
 import type { Scenario } from '../scenario/scenario.ts';
-import type { Evaluation, StageReport, Term } from '../sim/evaluation.ts';
+import type { Evaluation, Term } from '../sim/evaluation.ts';
 import { TERMS } from '../sim/evaluation.ts';
+import { busiestOf } from './busiest.ts';
 import { Crew } from './crew.ts';
 import type { Point } from './enumerate.ts';
 import { jobAt, RECOMPUTES } from './enumerate.ts';
@@ -68,13 +69,9 @@ const judged = (winner: Candidate, job: Job, looked: Looked | undefined): Pick<N
   return { verdict, reason: verdict.kind === 'memory' ? `does not fit: stage ${verdict.stage}` : 'cannot win' };
 };
 
-/** The longest stage's time by term: the one that waits least for the others. */
-const busiest = ({ stages }: Evaluation): StageReport =>
-  stages.reduce((most, stage) => (stage.terms.bubble < most.terms.bubble ? stage : most));
-
 /** The term that grew most, on the busiest stage; should no term have grown, the two are alike. */
 const termText = (winner: Evaluation, neighbour: Evaluation): string => {
-  const [before, after] = [busiest(winner).terms, busiest(neighbour).terms];
+  const [before, after] = [busiestOf(winner).terms, busiestOf(neighbour).terms];
   const growth = (term: Term): number => after[term] - before[term];
   const worst = TERMS.reduce((most, term) => (growth(term) > growth(most) ? term : most));
   if (neighbour.step < winner.step) return 'faster, but not among the layouts asked about';

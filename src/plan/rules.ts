@@ -4,7 +4,7 @@ import type { Job, RecomputeModule } from '../scenario/job.ts';
 import { expertDataRanks, microbatchesOf } from '../scenario/job.ts';
 import { endsOf, isRegularSplit, positionCount } from '../scenario/layer-split.ts';
 import type { Model } from '../scenario/model.ts';
-import { splitLayers } from '../model/stages.ts';
+import { layersByPosition } from '../model/stages.ts';
 
 type Rule = (job: Job) => string | null;
 
@@ -65,7 +65,7 @@ const layerSplit: Rule = ({ model, layout }) => {
 const sharedKeys: Rule = ({ model, layout }) => {
   if (model.kvShare === 1) return null;
   let start = 0;
-  for (const layers of splitLayers(model.layers, positionCount(layout), endsOf(model, layout))) {
+  for (const layers of layersByPosition(model, layout)) {
     if (layers > 0 && start % model.kvShare !== 0)
       return `pp ${layout.pp} x vp ${layout.vp} cuts layers apart that share keys`;
     start += layers;

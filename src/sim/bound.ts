@@ -11,7 +11,7 @@ import type { Job } from '../scenario/job.ts';
 import { microbatchesOf } from '../scenario/job.ts';
 import { between, instant, instantZero, later, seconds } from '../units/quantity.ts';
 import type { Evaluation } from './evaluation.ts';
-import { workByStage } from './folded.ts';
+import { workByStage } from './work.ts';
 import type { Machine } from './machine.ts';
 import { linkBetween, machineOf } from './machine.ts';
 import { Meter } from './meter.ts';

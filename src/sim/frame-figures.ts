@@ -16,7 +16,7 @@ import type { Model } from '../scenario/model.ts';
 import { rank } from '../units/identity.ts';
 import type { Rank } from '../units/identity.ts';
 import { instantZero, later } from '../units/quantity.ts';
-import { layerFabric } from './fabric.ts';
+import { layerFabric, liesAlike } from './fabric.ts';
 import type { Movable } from './copies-beside.ts';
 import { movableIn } from './copies-beside.ts';
 import type { Machine } from './machine.ts';
@@ -69,8 +69,9 @@ export const frameOf = (job: Job, cache: FrameCache): FrameFigures => {
 /** The first rank of every stage whose groups lie on the fabric in a way of their own; mostly all lie alike. */
 const fabricsOf = ({ layout, cluster: { scaleUpDomain } }: Job): ReadonlyMap<string, Rank> => {
   const size = stageSize(layout);
-  const isEven = size % scaleUpDomain === 0 || scaleUpDomain % size === 0;
-  const firsts = Array.from({ length: isEven ? 1 : layout.pp }, (_, stage) => rank(stage * size));
+  const firsts = Array.from({ length: liesAlike(layout, scaleUpDomain) ? 1 : layout.pp }, (_, stage) =>
+    rank(stage * size),
+  );
   return new Map(
     firsts.map((self) => [layerFabric(layerGroups(layout, placeOf(layout, self)), scaleUpDomain), self] as const),
   );

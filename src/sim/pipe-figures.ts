@@ -3,11 +3,10 @@ import { offloadedLayers } from '../actors/offload-copies.ts';
 import { bucketElements } from '../actors/model-chunk.ts';
 import { placementOf, positionAt } from '../actors/schedules/placement.ts';
 import { inFlightPeak, splitsBackward } from '../actors/schedules/schedule.ts';
-import { chunksOf, splitLayers, unitsOf } from '../model/stages.ts';
+import { chunksByPosition, unitsOf } from '../model/stages.ts';
 import type { Chunk } from '../model/stages.ts';
 import type { Job } from '../scenario/job.ts';
 import { microbatchesOf } from '../scenario/job.ts';
-import { endsOf, positionCount } from '../scenario/layer-split.ts';
 import type { UnitTimes } from './copies-beside.ts';
 import { backwardBeside, forwardBeside } from './copies-beside.ts';
 import type { Machine } from './machine.ts';
@@ -56,7 +55,7 @@ export const pipeShape = ({ model, layout }: Job, { shapes }: ShapeCache): PipeS
   const key = `${pp} ${vp} ${schedule} ${firstLayers} ${lastLayers}`;
   let shape = shapes.get(key);
   if (shape === undefined) {
-    const byPosition = chunksOf(model, splitLayers(model.layers, positionCount(layout), endsOf(model, layout)));
+    const byPosition = chunksByPosition(model, layout);
     const chunks = new Distinct<Chunk>((chunk) =>
       unitsOf(chunk)
         .map(({ name }) => name)

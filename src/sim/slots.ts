@@ -1,10 +1,11 @@
 /** A stage's list of slots as the rungs read it: which piece of the stage's work each slot is, and which message it waits for. */
+import { isWhole } from '../actors/pipeline-stage.ts';
 import type { MicrobatchRange } from '../actors/schedules/placement.ts';
 import { microbatchesThrough, placementOf } from '../actors/schedules/placement.ts';
-import { scheduleOf, splitsBackward } from '../actors/schedules/schedule.ts';
+import { scheduleOf } from '../actors/schedules/schedule.ts';
 import type { Slot } from '../actors/schedules/slot.ts';
 import { chunkOf, isJoined, microbatchOf, passOf } from '../actors/schedules/slot.ts';
-import type { Layout } from '../scenario/job.ts';
+import type { Layout, ScheduleName } from '../scenario/job.ts';
 import { stage as stageOf } from '../units/identity.ts';
 import type { PassKind, PassPlace } from './stage-alone.ts';
 import { PASS_KINDS, PASS_PLACES } from './stage-alone.ts';
@@ -47,10 +48,9 @@ const listOf = (layout: Layout, microbatches: number, stage: number): SlotList =
   const { pp, vp, schedule } = layout;
   const slots = scheduleOf(schedule)({ stage: stageOf(stage), stages: pp, microbatches, chunks: vp });
   const placement = placementOf(schedule);
-  const isSplit = splitsBackward(schedule);
   const ranges = Array.from({ length: vp }, (_, chunk) => microbatchesThrough(placement, chunk, microbatches));
   const pieces = Int16Array.from(slots, (slot, index) => {
-    const kind = kindOf(slots, index, isSplit);
+    const kind = kindOf(slots, index, schedule);
     return kind === null ? NO_PIECE : pieceIndex(kind, chunkOf(slot), placeOf(slot, ranges[chunkOf(slot)]!));
   });
   const messages = Int32Array.from(slots, (slot) => messageIndex(slot, microbatches));
@@ -59,13 +59,13 @@ const listOf = (layout: Layout, microbatches: number, stage: number): SlotList =
   return { slots, pieces, messages, counts };
 };
 
-const kindOf = (list: readonly Slot[], index: number, isSplit: boolean): PassKind | null => {
+const kindOf = (list: readonly Slot[], index: number, schedule: ScheduleName): PassKind | null => {
   const slot = list[index]!;
   switch (passOf(slot)) {
     case 'forward':
       return 'forward';
     case 'backward':
-      return isSplit && !isJoined(slot) ? 'inputs' : 'backward';
+      return isWhole(schedule, slot) ? 'backward' : 'inputs';
     case 'weight': {
       const before = list[index - 1]!;
       return passOf(before) === 'backward' && isJoined(before) ? null : 'weights';

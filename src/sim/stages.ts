@@ -4,13 +4,12 @@ import { deviceContext } from '../actors/device-context.ts';
 import { layerGroups, placeOf, stageSize, stateGroups } from '../actors/mesh.ts';
 import { neighbourOf, positionAt } from '../actors/schedules/placement.ts';
 import type { Chunk } from '../model/stages.ts';
-import { chunksOf, splitLayers, unitsOf } from '../model/stages.ts';
+import { chunksByPosition, unitsOf } from '../model/stages.ts';
 import type { Job, Layout } from '../scenario/job.ts';
 import { microbatchesOf } from '../scenario/job.ts';
-import { endsOf, positionCount } from '../scenario/layer-split.ts';
 import { rank } from '../units/identity.ts';
 import type { Rank } from '../units/identity.ts';
-import { layerFabric, stateFabric } from './fabric.ts';
+import { layerFabric, liesAlike, stateFabric } from './fabric.ts';
 import type { Machine } from './machine.ts';
 import type { SectionCache } from './profile.ts';
 import { circumstances, profilesFor } from './profile.ts';
@@ -37,10 +36,7 @@ const firstRank = (layout: Layout, stage: number): Rank => rank(stage * stageSiz
 export const timedStages = (job: Job, machine: Machine, cache: StageCache): readonly TimedStage[] => {
   const { layout } = job;
   const compositions = compositionsOf(job, cache);
-  // Where stages and domains nest, the groups of all stages lie alike.
-  const size = stageSize(layout);
-  const isEven = size % machine.scaleUpDomain === 0 || machine.scaleUpDomain % size === 0;
-  const common = isEven ? fabricAt(layout, 0, machine) : null;
+  const common = liesAlike(layout, machine.scaleUpDomain) ? fabricAt(layout, 0, machine) : null;
   const known = new Map<string, StageAlone>();
   return compositions.map((composition, stage) => {
     const { layer, states } = common ?? fabricAt(layout, stage, machine);
@@ -95,7 +91,7 @@ const compositionsOf = ({ model, layout }: Job, { compositions }: StageCache): r
   const key = `${pp} ${vp} ${schedule} ${firstLayers} ${lastLayers}`;
   let known = compositions.get(key);
   if (known === undefined) {
-    const byPosition = chunksOf(model, splitLayers(model.layers, positionCount(layout), endsOf(model, layout)));
+    const byPosition = chunksByPosition(model, layout);
     known = Array.from({ length: pp }, (_, stage) =>
       Array.from({ length: vp }, (_, chunk) => {
         const place = { stage, chunk };

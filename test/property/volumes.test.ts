@@ -63,7 +63,9 @@ const tensorBytes = (job: Job): number => {
   const laps = sequenceParallel
     ? model.layers * (4 + 6) + again * 4 + (1 + 1) + (1 + 2)
     : model.layers * (4 + 4) + again * 4 + 2 + 2 + 2 * crossings(job);
-  return tokensOf(job) * (tp - 1) * (laps * model.hidden * activation(job) + 3 * 2 * DTYPE_BYTES.fp32);
+  // Three numbers a token in the loss; for a norm over all heads one for queries and one for keys, each time it runs.
+  const sums = 3 + (model.qkNorm === 'all' ? 2 * (2 * model.layers + again) : 0);
+  return tokensOf(job) * (tp - 1) * (laps * model.hidden * activation(job) + sums * 2 * DTYPE_BYTES.fp32);
 };
 
 /**
