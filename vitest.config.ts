@@ -2,7 +2,9 @@
 import { defineConfig } from 'vitest/config';
 
 const SLOW = 'test/**/*.slow.test.ts';
-const shared = { testTimeout: 120_000, setupFiles: ['test/setup.ts'] };
+/** Commands that a test starts print plain text, although vitest asks its children for colours where it prints in colour. */
+const PLAIN = { NO_COLOR: '1' };
+const shared = { testTimeout: 120_000, setupFiles: ['test/setup.ts'], env: PLAIN };
 
 export default defineConfig({
   test: {
