@@ -9,7 +9,7 @@ const shared = { testTimeout: 120_000, setupFiles: ['test/setup.ts'], env: PLAIN
 export default defineConfig({
   test: {
     // Of the root alone, so that both projects draw from one seed.
-    globalSetup: ['test/seed.ts'],
+    globalSetup: ['test/seed.ts', 'test/kernels.ts'],
     projects: [
       { test: { ...shared, name: 'quick', include: ['test/**/*.test.ts'], exclude: [SLOW] } },
       { test: { ...shared, name: 'slow', include: [SLOW] } },

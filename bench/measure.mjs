@@ -13,7 +13,7 @@ const FIGURES = {
 
 /**
  * A bench is `{ subject, item, figure, cases }`; a case is a name and a function that does the work and returns how many
- * items it did, or a promise of it. The first case is the baseline. The best of the rounds counts: noise only ever adds
+ * items it did, or a promise of it; work that is timed where it is done returns `{ items, nanoseconds }`. The first case is the baseline. The best of the rounds counts: noise only ever adds
  * time. `rounds` are fewer where one takes seconds; `end` lets go of what the cases held.
  */
 export const measure = async ({ subject, item, figure, cases, rounds = ROUNDS, end = async () => {} }) => {
@@ -38,7 +38,9 @@ const nanosecondsAnItem = async (run) => {
   let items = 0;
   let elapsed = 0;
   while (elapsed < ROUND_MS_MIN) {
-    items += await run();
+    const done = await run();
+    if (typeof done === 'object') return done.nanoseconds / done.items;
+    items += done;
     elapsed = performance.now() - start;
   }
   return (elapsed * 1e6) / items;

@@ -3,10 +3,13 @@ import type { LinkRate, Links } from '../collectives/link-rate.ts';
 import { chooseAlgorithm } from '../collectives/choose-algorithm.ts';
 import { groupShape } from '../collectives/group-shape.ts';
 import type { Algorithm } from '../effects/effect.ts';
+import { positionIn } from '../effects/group.ts';
 import type { ChooseAlgorithm, LayerContext } from '../model/context.ts';
 import { layerContext } from '../model/context.ts';
+import type { Seat } from '../model/shares.ts';
 import type { Chunk } from '../model/stages.ts';
 import { chunksByPosition } from '../model/stages.ts';
+import type { Part } from '../model/unit.ts';
 import type { Link } from '../scenario/cluster.ts';
 import type { Job } from '../scenario/job.ts';
 import { microbatchesOf } from '../scenario/job.ts';
@@ -22,7 +25,9 @@ export interface DeviceContext {
   readonly place: Place;
   readonly layer: LayerContext;
   /** The ranks that hold the same weights, and those that hold the same experts. */
-  readonly states: { readonly shared: StateGroups; readonly experts: StateGroups };
+  readonly states: Readonly<Record<Part, StateGroups>>;
+  /** Which parts of the model's tensors the rank has, of experts and of all else. */
+  readonly seat: Readonly<Record<'tensor' | 'experts', Seat>>;
   readonly chunks: readonly Chunk[];
   readonly microbatches: number;
   /** Those of the microbatches that go through each of the chunks. */
@@ -43,7 +48,7 @@ export const deviceContext = (job: Job, self: Rank): DeviceContext => {
   const { layout, model, cluster } = job;
   const place = placeOf(layout, self);
   const links = linksOf(job);
-  const layer = layerContext(job, layerGroups(layout, place), algorithmsFor(cluster, links));
+  const layer = layerContext(job, { self, groups: layerGroups(layout, place) }, algorithmsFor(cluster, links));
   const byPosition = chunksByPosition(model, layout);
   const indices = Array.from({ length: layout.vp }, (_, chunk) => chunk);
   const microbatches = microbatchesOf(job);
@@ -52,9 +57,23 @@ export const deviceContext = (job: Job, self: Rank): DeviceContext => {
     place,
     layer,
     states: stateGroups(layout, place),
+    seat: seatsOf(job, self),
     chunks: indices.map((chunk) => byPosition[positionAt(layout, { stage: place.stage, chunk })]!),
     microbatches,
     ranges: indices.map((chunk) => microbatchesThrough(placementOf(layout.schedule), chunk, microbatches)),
+  };
+};
+
+const seatsOf = ({ model, layout }: Job, self: Rank): DeviceContext['seat'] => {
+  const { tensor, expert, expertTensor } = layerGroups(layout, placeOf(layout, self));
+  const own = (model.experts?.count ?? 0) / layout.ep;
+  return {
+    tensor: { ranks: tensor.size, index: positionIn(tensor, self), firstExpert: 0 },
+    experts: {
+      ranks: expertTensor.size,
+      index: positionIn(expertTensor, self),
+      firstExpert: own * positionIn(expert, self),
+    },
   };
 };
 

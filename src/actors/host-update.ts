@@ -5,8 +5,10 @@
 import { allocate, compute, copy, section } from '../effects/ask.ts';
 import type { Program, Task } from '../effects/effect.ts';
 import { after, fork, join } from '../effects/program.ts';
+import type { Block, Tensor } from '../effects/tensor.ts';
 import { segmentLength, segmentLengthMax } from '../effects/tensor.ts';
 import { DTYPE_BYTES } from '../kernels/dtype.ts';
+import type { Adam, Descent } from '../kernels/op/adam.ts';
 import type { Bytes } from '../units/quantity.ts';
 import { bytes } from '../units/quantity.ts';
 import type { DeviceContext } from './device-context.ts';
@@ -36,8 +38,14 @@ const hostBytes = (context: DeviceContext, elements: number): Bytes => {
 };
 
 /** Allocates what stays on the host from step to step. */
-export function* placeOnHost(context: DeviceContext, elements: number): Program<void> {
-  yield* allocate(hostBytes(context, elements), 'optimizer', 'dram');
+export const placeOnHost = (context: DeviceContext, elements: number): Program<Block> =>
+  allocate(hostBytes(context, elements), 'optimizer', 'dram');
+
+/** The arithmetic of a whole share. */
+export interface ShareUpdate {
+  readonly op: Adam | Descent;
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly Tensor[];
 }
 
 /**
@@ -45,23 +53,25 @@ export function* placeOnHost(context: DeviceContext, elements: number): Program<
  * and up, and two buffers each way, it takes
  *
  *     d + a + u  +  (n - 1) max(d, a, u).
+ *
+ * What is computed is asked for with the last piece; those before it are asked for by their size alone.
  */
-export const updateOnHost = (context: DeviceContext, elements: number): Program<void> =>
-  section(`update ${elements} on the host`, () => pipelined(context, elements));
+export const updateOnHost = (context: DeviceContext, elements: number, whole: () => ShareUpdate): Program<void> =>
+  section(`update ${elements} on the host`, () => pipelined(context, elements, whole()));
 
-function* pipelined(context: DeviceContext, elements: number): Program<void> {
-  const { gradient, weight, hasMaster } = context.layer.formats;
+function* pipelined(context: DeviceContext, elements: number, { op, inputs, outputs }: ShareUpdate): Program<void> {
   const { down, up } = widthsOf(context);
   const count = piecesOf(context, elements);
   const [arrivals, updates, departures]: [Task<void>[], Task<void>[], Task<void>[]] = [[], [], []];
   for (let index = 0; index < count; index++) {
     const own = segmentLength(elements, count, index);
-    const adam = { kind: 'adam', elements: own, gradient, weight, master: hasMaster, on: 'host' } as const;
+    const isLast = index === count - 1;
+    const piece = compute({ ...op, elements: own }, isLast ? inputs : [], isLast ? outputs : []);
     // A buffer is free again when the piece before last is through with it.
     const room = [arrivals[index - 1], updates[index - 2]];
     arrivals.push(yield* fork(after(room, copy(bytes(own * down), 'dram'))));
     const ready = [arrivals[index], updates[index - 1], departures[index - 2]];
-    updates.push(yield* fork(after(ready, compute(adam, [], []))));
+    updates.push(yield* fork(after(ready, piece)));
     const written = [updates[index], departures[index - 1]];
     departures.push(yield* fork(after(written, copy(bytes(own * up), 'hbm'))));
   }

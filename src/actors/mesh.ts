@@ -2,6 +2,7 @@
 import type { Axis, Group } from '../effects/group.ts';
 import { positionIn, railOf, runOf } from '../effects/group.ts';
 import type { LayerGroups } from '../model/context.ts';
+import type { Part } from '../model/unit.ts';
 import type { Layout } from '../scenario/job.ts';
 import { expertDataRanks } from '../scenario/job.ts';
 import type { Rank, Stage } from '../units/identity.ts';
@@ -48,14 +49,12 @@ export interface StateGroups {
   readonly shards: Group;
   readonly replicas: Group;
 }
-export const stateGroups = (
-  layout: Layout,
-  place: Place,
-): { readonly shared: StateGroups; readonly experts: StateGroups } => {
+export const stateGroups = (layout: Layout, place: Place): Readonly<Record<Part, StateGroups>> => {
   const { tp, cp, dp, ep, etp, replicas } = layout;
   const same = groupAt(layout, place, { axis: 'dp', stride: tp, size: cp * dp });
   const sameExperts = groupAt(layout, place, { axis: 'edp', stride: ep * etp, size: expertDataRanks(layout) });
-  return { shared: divided(same, replicas, place.rank), experts: divided(sameExperts, replicas, place.rank) };
+  const shared = divided(same, replicas, place.rank);
+  return { shared, table: shared, experts: divided(sameExperts, replicas, place.rank) };
 };
 
 const divided = (group: Group, replicas: number, self: Rank): StateGroups => {

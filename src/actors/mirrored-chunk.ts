@@ -21,7 +21,7 @@ export function* exchangeMirroredGradients(context: DeviceContext, chunks: reado
   for (const chunk of chunks.toSorted((a, b) => a.chunk.position - b.chunk.position))
     for (const run of chunk.buckets)
       for (const part of PARTS) {
-        const own = reducedIn(context, chunk, run)[part];
+        const own = reducedIn(run)[part];
         if (own !== null) yield* exchangeGradient(peer, tag--, own);
       }
 }

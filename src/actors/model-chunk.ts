@@ -1,34 +1,32 @@
-/** A model chunk on its rank: its units with their weights and gradients, and the runs of units that move as one. */
+/** A model chunk on its rank: its units, the runs of them that move as one, and what the rank holds of their weights. */
 import { allocate, section } from '../effects/ask.ts';
 import type { Program } from '../effects/effect.ts';
 import type { Tensor } from '../effects/tensor.ts';
-import type { Purpose } from '../memory/purpose.ts';
 import { segmentLengthMax } from '../effects/tensor.ts';
 import type { Dtype } from '../kernels/dtype.ts';
 import { DTYPE_BYTES } from '../kernels/dtype.ts';
-import type { Flat, UnitWeights } from '../model/context.ts';
+import type { Purpose } from '../memory/purpose.ts';
 import type { LayerRecompute } from '../model/layer.ts';
 import type { Chunk } from '../model/stages.ts';
 import { unitsOf } from '../model/stages.ts';
 import type { Part, Unit } from '../model/unit.ts';
-import { elementsOfAll, EMBEDDING, PARTS } from '../model/unit.ts';
+import { elementsOfAll, PARTS } from '../model/unit.ts';
 import type { Recompute } from '../scenario/job.ts';
 import { bytes } from '../units/quantity.ts';
 import { totalRecord } from '../units/total-record.ts';
 import type { DeviceContext } from './device-context.ts';
+import type { Holding, PlacedUnit } from './holding.ts';
+import { ownStretch } from './holding.ts';
 import { offloadedLayers } from './offload-copies.ts';
 
-export interface UnitState {
-  readonly unit: Unit;
-  /** Parameters on this rank, those of routed experts apart. */
+export interface UnitState extends PlacedUnit {
+  /** Parameters on this rank. */
   readonly elements: Readonly<Record<Part, number>>;
-  /** Parameters of the embedding that a unit beside it works with too, when they have to travel to it. */
-  readonly borrowed: number;
+  /** True of a unit that works with the table of the embedding in its own chunk: a tied head, and any predictor. */
+  readonly sharesTable: boolean;
   readonly recompute: LayerRecompute;
   /** True when what the unit keeps for backward waits on the host. */
   readonly isOffloaded: boolean;
-  /** What stays on the rank: everything, or under ZeRO this rank's shard of it. */
-  readonly resident: UnitWeights;
 }
 
 /** Units `start` to `end` (excluded), and the names of their passes. Equal names cost the same. */
@@ -42,17 +40,22 @@ export interface Run {
   readonly weights: string;
 }
 
+/** A run whose weights are gathered, and whose gradients are reduced, together; by part, null where it has none. */
+export interface Bucket extends Run {
+  readonly holdings: Readonly<Record<Part, Holding | null>>;
+}
+
 export interface ChunkState {
   readonly chunk: Chunk;
   readonly units: readonly UnitState[];
   readonly whole: Run;
-  /** Runs in the order of the data; each one's weights are gathered, and its gradients reduced, together. */
-  readonly buckets: readonly Run[];
+  /** In the order of the data. */
+  readonly buckets: readonly Bucket[];
 }
 
 /** How the parameters of a rank are spread over the data ranks by ZeRO's stages (Rajbhandari et al. 2020). */
-export const shardsGradients = ({ job }: DeviceContext): boolean => job.layout.zero >= 2;
-export const shardsWeights = ({ job }: DeviceContext): boolean => job.layout.zero === 3;
+export const shardsGradients = ({ job }: Pick<DeviceContext, 'job'>): boolean => job.layout.zero >= 2;
+export const shardsWeights = ({ job }: Pick<DeviceContext, 'job'>): boolean => job.layout.zero === 3;
 
 const NO_MODULES: LayerRecompute = new Set();
 
@@ -71,52 +74,64 @@ function* flat(length: number, dtype: Dtype, purpose: Purpose): Program<Tensor> 
   return { shape: [length], dtype, block, offset: 0 };
 }
 
-function* placePart(context: DeviceContext, unit: Unit, part: Part): Program<Flat> {
-  const { formats, parametersOf } = context.layer;
-  const parameters = parametersOf(unit)[part];
-  const elements = elementsOfAll(parameters);
-  const shard = segmentLengthMax(elements, context.states[part].shards.size);
-  const values = yield* flat(shardsWeights(context) ? shard : elements, formats.weight, 'weights');
-  const gradients = yield* flat(shardsGradients(context) ? shard : elements, formats.gradient, 'gradients');
-  if (formats.copyBytes > 0) yield* allocate(bytes(elements * formats.copyBytes), 'weights');
-  return { parameters, values, gradients };
-}
-function* placeUnit(context: DeviceContext, unit: Unit): Program<UnitWeights> {
-  const shared = yield* placePart(context, unit, 'shared');
-  const hasExperts = context.layer.parametersOf(unit).experts.length > 0;
-  return { ...shared, experts: hasExperts ? yield* placePart(context, unit, 'experts') : null };
-}
-
-/** True of a unit that works with the table of an embedding in its own chunk: a tied head, and any predictor. */
-export const sharesTable = ({ job }: DeviceContext, { kind }: Unit, { hasEmbedding }: Chunk): boolean =>
+const sharesTable = ({ job }: DeviceContext, { kind }: Unit, { hasEmbedding }: Chunk): boolean =>
   hasEmbedding && (kind === 'predictor' || (kind === 'head' && job.model.tied));
 
-/** Sharded, the table is gathered and reduced for each unit that shares it. */
-const borrowedBy = (context: DeviceContext, unit: Unit, chunk: Chunk): number => {
-  if (!sharesTable(context, unit, chunk) || !shardsGradients(context)) return 0;
-  return context.layer.parametersOf(EMBEDDING).shared.find(({ name }) => name === 'token embedding')?.elements ?? 0;
+/** Layers are numbered through the whole model; all other units exist once. */
+const unitName = (unit: Unit, layer: number): string => {
+  if (unit.kind === 'layer') return `layers.${layer}.`;
+  return unit.kind === 'predictor' ? `${unit.name}.` : '';
+};
+
+/** What is known of a chunk's units before anything is allocated. */
+export const unitStates = (context: DeviceContext, chunk: Chunk): readonly UnitState[] => {
+  const { job, layer } = context;
+  const recomputeAt = recomputeOf(job.recompute);
+  const offloaded = offloadedLayers(job.offload.activations, chunk.layers.length);
+  let index = 0;
+  return unitsOf(chunk).map((unit) => {
+    const own = unit.kind === 'layer' ? index++ : null;
+    const parameters = layer.parametersOf(unit);
+    return {
+      unit,
+      name: unitName(unit, chunk.firstLayer + (own ?? 0)),
+      elements: totalRecord(PARTS, (part) => elementsOfAll(parameters[part])),
+      sharesTable: sharesTable(context, unit, chunk),
+      recompute: own === null ? NO_MODULES : recomputeAt(own),
+      isOffloaded: own !== null && own < offloaded,
+    };
+  });
 };
 
 /** Allocates the weights and gradients of a chunk. */
 export function* placeChunk(context: DeviceContext, chunk: Chunk): Program<ChunkState> {
-  const units: UnitState[] = [];
-  const { states, job } = context;
-  const sharing = `zero ${job.layout.zero} of ${states.shared.shards.size}, ${states.experts.shards.size}`;
-  const recomputeAt = recomputeOf(job.recompute);
-  const offloaded = offloadedLayers(job.offload.activations, chunk.layers.length);
-  let layer = 0;
-  for (const unit of unitsOf(chunk)) {
-    const parameters = context.layer.parametersOf(unit);
-    const elements = totalRecord(PARTS, (part) => elementsOfAll(parameters[part]));
-    const resident = yield* section(`place ${unit.name} ${sharing}`, () => placeUnit(context, unit));
-    const isLayer = unit.kind === 'layer';
-    const recompute = isLayer ? recomputeAt(layer) : NO_MODULES;
-    const isOffloaded = isLayer && layer < offloaded;
-    if (isLayer) layer++;
-    const borrowed = borrowedBy(context, unit, chunk);
-    units.push({ unit, elements, borrowed, recompute, isOffloaded, resident });
+  const units = unitStates(context, chunk);
+  const buckets: Bucket[] = [];
+  for (const run of bucketsOf(context, units)) {
+    const holdings: Record<Part, Holding | null> = { shared: null, table: null, experts: null };
+    for (const part of PARTS) holdings[part] = yield* placeHolding(context, { units, run, part });
+    buckets.push({ ...run, holdings });
   }
-  return { chunk, units, whole: runOf(units, 0, units.length), buckets: bucketsOf(context, units) };
+  return { chunk, units, whole: runOf(units, 0, units.length), buckets };
+}
+
+function* placeHolding(
+  context: DeviceContext,
+  { units, run, part }: { units: readonly UnitState[]; run: Run; part: Part },
+): Program<Holding | null> {
+  const elements = elementsIn({ units }, run, part);
+  if (elements === 0) return null;
+  const { formats } = context.layer;
+  const shard = segmentLengthMax(elements, context.states[part].shards.size);
+  const lengths = [shardsWeights(context) ? shard : elements, shardsGradients(context) ? shard : elements] as const;
+  const tensors = yield* section(`place ${elements} ${lengths.join(' ')}`, function* () {
+    const values = yield* flat(lengths[0], formats.weight, 'weights');
+    const gradients = yield* flat(lengths[1], formats.gradient, 'gradients');
+    if (formats.copyBytes > 0) yield* allocate(bytes(elements * formats.copyBytes), 'weights');
+    return { values, gradients };
+  });
+  const holders = units.slice(run.start, run.end).filter((unit) => unit.elements[part] > 0);
+  return { part, units: holders, elements, own: ownStretch(context, part, elements), ...tensors };
 }
 
 const runOf = (units: readonly UnitState[], start: number, end: number): Run => {
@@ -152,7 +167,7 @@ const bucketsOf = (context: DeviceContext, units: readonly UnitState[]): readonl
   let end = units.length;
   let elements = 0;
   for (let index = units.length - 1; index >= 0; index--) {
-    elements += units[index]!.elements.shared + units[index]!.elements.experts;
+    for (const part of PARTS) elements += units[index]!.elements[part];
     if (elements < enough && index > 0) continue;
     buckets.unshift(runOf(units, index, end));
     end = index;
@@ -163,8 +178,10 @@ const bucketsOf = (context: DeviceContext, units: readonly UnitState[]): readonl
 
 export const elementsIn = ({ units }: Pick<ChunkState, 'units'>, { start, end }: Run, part: Part): number =>
   units.slice(start, end).reduce((total, { elements }) => total + elements[part], 0);
-/** Parameters whose weights are gathered, and whose gradients are reduced, for a run of sharded units. */
-export const travellingIn = ({ units }: Pick<ChunkState, 'units'>, { start, end }: Run, part: Part): number =>
-  units
-    .slice(start, end)
-    .reduce((total, { elements, borrowed }) => total + elements[part] + (part === 'shared' ? borrowed : 0), 0);
+
+/** The table of the embedding that a bucket's units work with although it is in another bucket; null if there is none. */
+export const borrowedBy = ({ units, buckets }: ChunkState, bucket: Bucket): Holding | null => {
+  const first = buckets[0]!;
+  const borrows = units.slice(bucket.start, bucket.end).some((unit) => unit.sharesTable);
+  return borrows && bucket !== first ? first.holdings.table : null;
+};

@@ -1,49 +1,36 @@
 /**
- * This rank's share of the optimizer: it gathers weights, reduces gradients, updates its shard and publishes it.
- * Its traffic runs on a stream of its own beside the passes, one collective behind another, as on one communicator.
+ * This rank's share of the optimizer: it gathers weights, reduces gradients and publishes what it has updated. Its traffic
+ * runs on a stream of its own beside the passes, one collective behind another, as on one communicator.
  */
 import { allocate, compute, mark, release } from '../effects/ask.ts';
 import type { Program, Task } from '../effects/effect.ts';
 import { after, fork, join } from '../effects/program.ts';
-import { positionIn } from '../effects/group.ts';
-import type { Block, Tensor } from '../effects/tensor.ts';
-import { elementsOf, segmentLengthMax, segmentOf } from '../effects/tensor.ts';
+import type { Tensor } from '../effects/tensor.ts';
+import { elementsOf } from '../effects/tensor.ts';
 import { DTYPE_BYTES } from '../kernels/dtype.ts';
 import type { Dtype } from '../kernels/dtype.ts';
-import type { Flat } from '../model/context.ts';
 import { among } from '../model/context.ts';
+import { copyOf } from '../model/laying-out.ts';
 import type { Part } from '../model/unit.ts';
 import { PARTS } from '../model/unit.ts';
 import { bytes } from '../units/quantity.ts';
+import { totalRecord } from '../units/total-record.ts';
 import type { DeviceContext } from './device-context.ts';
-import { placeOnHost, updateOnHost } from './host-update.ts';
-import type { ChunkState, Run } from './model-chunk.ts';
-import { elementsIn, travellingIn } from './model-chunk.ts';
+import { addGradient } from './gradient-exchange.ts';
+import type { Holding } from './holding.ts';
+import { stretchIn } from './holding.ts';
+import type { Bucket, ChunkState } from './model-chunk.ts';
+import { borrowedBy } from './model-chunk.ts';
+import type { HoldingStates } from './optimizer-states.ts';
 
 export interface OptimizerShard {
   readonly context: DeviceContext;
   readonly chunks: readonly ChunkState[];
+  readonly states: readonly HoldingStates[];
   /** The last collective put on the stream. */
   last: Task<void> | null;
   /** True from the step's first reduction on. */
   isReducing: boolean;
-}
-
-const isOnHost = ({ job }: DeviceContext): boolean => job.offload.optimizer === 'dram';
-
-/** Parameters whose states this rank keeps: all, or under ZeRO its share among the ranks that hold the same. */
-const shareOf = (context: DeviceContext, chunks: readonly ChunkState[]): number =>
-  PARTS.reduce((share, part) => {
-    const elements = chunks.reduce((total, chunk) => total + elementsIn(chunk, chunk.whole, part), 0);
-    const { shards } = context.states[part];
-    return share + (context.job.layout.zero === 0 ? elements : segmentLengthMax(elements, shards.size));
-  }, 0);
-
-export function* placeShard(context: DeviceContext, chunks: readonly ChunkState[]): Program<OptimizerShard> {
-  const share = shareOf(context, chunks);
-  if (isOnHost(context)) yield* placeOnHost(context, share);
-  else yield* allocate(bytes(share * context.layer.formats.optimizerBytes), 'optimizer');
-  return { context, chunks, last: null, isReducing: false };
 }
 
 /** Starts `program` on the stream, behind all that was put there before. */
@@ -54,152 +41,138 @@ function* enqueue(shard: OptimizerShard, name: string, program: Program<void>): 
   return task;
 }
 
-/** A buffer as one flat tensor. */
-const asTensor = (block: Block, length: number, dtype: Dtype): Tensor => ({ shape: [length], dtype, block, offset: 0 });
-/** This rank's shard of it. */
-const ownOf = ({ states, place }: DeviceContext, part: Part, whole: Tensor): Tensor => {
-  const { shards } = states[part];
-  return segmentOf(whole, shards.size, positionIn(shards, place.rank));
-};
-/** What the run's first unit that has this part holds of it: in memory the others follow. */
-const residentOf = ({ units }: ChunkState, { start, end }: Run, part: Part): Flat => {
-  const holders = units.slice(start, end).filter(({ elements }) => elements[part] > 0);
-  const resident = holders[0]?.resident;
-  const flat = part === 'shared' ? resident : resident?.experts;
-  if (flat === undefined || flat === null) throw new RangeError(`units ${start} to ${end} have no ${part} parameters`);
-  return flat;
+/** Whole tensors of a bucket of which the rank keeps shards only: by part, and the embedding's table if it is borrowed. */
+export interface Buffers {
+  readonly byPart: Readonly<Record<Part, Tensor | null>>;
+  readonly borrowed: Tensor | null;
+}
+/** Those that there are, each with what the rank keeps of it. */
+const filled = (chunk: ChunkState, bucket: Bucket, { byPart, borrowed }: Buffers): readonly [Tensor, Holding][] => {
+  const own = PARTS.flatMap((part): [Tensor, Holding][] =>
+    byPart[part] === null ? [] : [[byPart[part], bucket.holdings[part]!]],
+  );
+  return borrowed === null ? own : [...own, [borrowed, borrowedBy(chunk, bucket)!]];
 };
 
-/** Tensors of a run by part; null where it has none. */
-export type ByPart = Readonly<Record<Part, Tensor | null>>;
-
-/** All weights of a run, on their way from the ranks that hold a shard each. */
+/** All weights of a bucket, on their way from the ranks that hold a shard each. */
 export interface Gathering {
-  readonly run: Run;
-  readonly weights: ByPart;
+  readonly weights: Buffers;
   readonly task: Task<void>;
+  /** Buffers that come from no other rank, each with what is copied into it. */
+  readonly copied: readonly (readonly [Tensor, Tensor])[];
 }
 
-/** A buffer for each part of a run that travels. */
-export function* buffersFor(chunk: ChunkState, run: Run, dtype: Dtype): Program<ByPart> {
-  const buffers: Record<Part, Tensor | null> = { shared: null, experts: null };
-  for (const part of PARTS) {
-    const elements = travellingIn(chunk, run, part);
-    if (elements === 0) continue;
-    const block = yield* allocate(bytes(elements * DTYPE_BYTES[dtype]), 'communication');
-    buffers[part] = asTensor(block, elements, dtype);
-  }
+/** A buffer for each part of a bucket. */
+export function* buffersFor(chunk: ChunkState, bucket: Bucket, dtype: Dtype): Program<Buffers> {
+  const byPart: Record<Part, Tensor | null> = { shared: null, table: null, experts: null };
+  for (const part of PARTS) byPart[part] = yield* bufferFor(bucket.holdings[part], dtype);
+  return { byPart, borrowed: yield* bufferFor(borrowedBy(chunk, bucket), dtype) };
+}
+function* bufferFor(holding: Holding | null, dtype: Dtype): Program<Tensor | null> {
+  if (holding === null) return null;
+  const { elements } = holding;
+  const block = yield* allocate(bytes(elements * DTYPE_BYTES[dtype]), 'communication');
+  return { shape: [elements], dtype, block, offset: 0 };
+}
+/** Buffers that gradients are added to. */
+export function* gradientBuffersFor(context: DeviceContext, chunk: ChunkState, bucket: Bucket): Program<Buffers> {
+  const dtype = context.layer.formats.gradient;
+  const buffers = yield* buffersFor(chunk, bucket, dtype);
+  const tensors = filled(chunk, bucket, buffers).map(([tensor]) => tensor);
+  const elements = tensors.reduce((sum, tensor) => sum + elementsOf(tensor), 0);
+  yield* compute({ kind: 'fill', value: 0, elements, dtype }, [], tensors);
   return buffers;
 }
-export function* releaseBuffers(buffers: ByPart): Program<void> {
-  for (const part of PARTS) if (buffers[part] !== null) yield* release(buffers[part].block);
+export function* releaseBuffers({ byPart, borrowed }: Buffers): Program<void> {
+  for (const part of PARTS) if (byPart[part] !== null) yield* release(byPart[part].block);
+  if (borrowed !== null) yield* release(borrowed.block);
 }
 
-/** ZeRO 3: brings the run's whole weights here for the time of a pass. */
-export function* gather(shard: OptimizerShard, chunk: ChunkState, run: Run): Program<Gathering> {
+/** ZeRO 3: brings the bucket's whole weights here for the time of a pass. */
+export function* gather(shard: OptimizerShard, chunk: ChunkState, run: Bucket): Program<Gathering> {
   const { context } = shard;
   const weights = yield* buffersFor(chunk, run, context.layer.formats.weight);
-  return { run, weights, task: yield* enqueue(shard, 'gather', gathered(context, weights)) };
+  const wholes = filled(chunk, run, weights);
+  const copied = wholes
+    .filter(([, { part }]) => context.states[part].shards.size === 1)
+    .map(([whole, { values }]) => [whole, values] as const);
+  return { weights, task: yield* enqueue(shard, 'gather', gatherAll(context, wholes)), copied };
 }
-function* gathered(context: DeviceContext, weights: ByPart): Program<void> {
-  for (const part of PARTS) {
-    const whole = weights[part];
-    if (whole === null) continue;
-    const { shards } = context.states[part];
-    yield* among(context.layer, shards, 'all-gather', { whole, shard: ownOf(context, part, whole) });
+/** Waits for the weights. Nothing is computed on the stream: a rank computes one thing at a time. */
+export function* finishGathering({ task, copied }: Gathering): Program<void> {
+  yield* join(task);
+  for (const [whole, values] of copied) yield* compute(copyOf(elementsOf(whole), whole.dtype), [values], [whole]);
+}
+function* gatherAll(context: DeviceContext, wholes: readonly (readonly [Tensor, Holding])[]): Program<void> {
+  for (const [whole, holding] of wholes) {
+    const { shards } = context.states[holding.part];
+    const own = ownIn(holding.values, holding);
+    yield* among(context.layer, shards, 'all-gather', { whole, shard: own });
   }
 }
 
 /** ZeRO 1 and 2 with overlap: the shards updated in the last step reach the others while the first passes run. */
-export function* publishRun(shard: OptimizerShard, chunk: ChunkState, run: Run): Program<Task<void>> {
-  return yield* enqueue(
-    shard,
-    `publish ${chunk.chunk.position}`,
-    gathered(shard.context, residentIn(chunk, run, 'values')),
-  );
+export function* publishRun(shard: OptimizerShard, chunk: ChunkState, bucket: Bucket): Program<Task<void>> {
+  const values = resident(bucket).map((holding): [Tensor, Holding] => [holding.values, holding]);
+  return yield* enqueue(shard, `publish ${chunk.chunk.position}`, gatherAll(shard.context, values));
 }
 
-/** What stays on the rank of a run, by part. */
-const residentIn = (chunk: ChunkState, run: Run, what: 'values' | 'gradients'): ByPart => {
-  const of = (part: Part): Tensor | null => {
-    const elements = elementsIn(chunk, run, part);
-    if (elements === 0) return null;
-    const { block, dtype } = residentOf(chunk, run, part)[what];
-    return asTensor(block, elements, dtype);
-  };
-  return { shared: of('shared'), experts: of('experts') };
-};
+const resident = ({ holdings }: Bucket): readonly Holding[] =>
+  PARTS.map((part) => holdings[part]).filter((holding) => holding !== null);
 
-/** What this rank has of a run's gradients once they are reduced: all of them, or under ZeRO its shard. */
-export const reducedIn = (context: DeviceContext, chunk: ChunkState, run: Run): ByPart => {
-  const { zero } = context.job.layout;
-  const gradients = residentIn(chunk, run, 'gradients');
-  const of = (part: Part): Tensor | null => {
-    const whole = gradients[part];
-    if (whole === null || zero === 0) return whole;
-    if (zero === 1) return ownOf(context, part, whole);
-    return { ...whole, shape: [segmentLengthMax(elementsOf(whole), context.states[part].shards.size)] };
-  };
-  return { shared: of('shared'), experts: of('experts') };
-};
+/** What this rank has of a bucket's gradients once they are reduced: all of them, or under ZeRO its shard. */
+export const reducedIn = (bucket: Bucket): Readonly<Record<Part, Tensor | null>> =>
+  totalRecord(PARTS, (part) => {
+    const holding = bucket.holdings[part];
+    return holding === null ? null : ownIn(holding.gradients, holding);
+  });
 
-/** A run's gradients on the way to their sum over the ranks that hold the same; the buffers are given up when they are there. */
+/** A bucket's gradients on the way to their sum over the ranks that hold the same; the buffers are given up when they are there. */
 export interface Reduction {
   readonly task: Task<void>;
-  readonly buffers: ByPart | null;
+  readonly buffers: Buffers | null;
+  /** This rank's shards of the sums in the buffers, each with the gradients that it is added to. */
+  readonly sums: readonly (readonly [Tensor, Tensor])[];
 }
 
 /**
- * Sends a run's gradients off: without ZeRO every rank gets the sum, with it each its shard of the sum. `buffers` hold
+ * Sends a bucket's gradients off: without ZeRO every rank gets the sum, with it each its shard of the sum. `buffers` hold
  * them when the rank keeps only shards.
  */
 export function* reduce(
   shard: OptimizerShard,
-  { chunk, run, buffers }: { chunk: ChunkState; run: Run; buffers: ByPart | null },
+  { chunk, run, buffers }: { chunk: ChunkState; run: Bucket; buffers: Buffers | null },
 ): Program<Reduction> {
   if (!shard.isReducing) yield* mark('shard', 'reduce');
   shard.isReducing = true;
-  const gradients = buffers ?? residentIn(chunk, run, 'gradients');
-  return { task: yield* enqueue(shard, 'reduce', reduced(shard.context, gradients)), buffers };
+  const wholes =
+    buffers === null
+      ? resident(run).map((holding): [Tensor, Holding] => [holding.gradients, holding])
+      : filled(chunk, run, buffers);
+  const sums =
+    buffers === null
+      ? []
+      : wholes.map(([whole, holding]) => [ownIn(whole, holding), ownIn(holding.gradients, holding)] as const);
+  return { task: yield* enqueue(shard, 'reduce', reduceAll(shard.context, wholes)), buffers, sums };
 }
-function* reduced(context: DeviceContext, gradients: ByPart): Program<void> {
-  for (const part of PARTS) {
-    const whole = gradients[part];
-    if (whole === null) continue;
-    const { shards, replicas } = context.states[part];
-    if (context.job.layout.zero === 0) yield* among(context.layer, shards, 'all-reduce', { whole, shard: whole });
-    else {
-      const own = ownOf(context, part, whole);
-      yield* among(context.layer, shards, 'reduce-scatter', { whole, shard: own });
-      yield* among(context.layer, replicas, 'all-reduce', { whole: own, shard: own });
+const ownIn = (tensor: Tensor, holding: Holding): Tensor => stretchIn(tensor, holding, holding.own);
+function* reduceAll(context: DeviceContext, wholes: readonly (readonly [Tensor, Holding])[]): Program<void> {
+  for (const [whole, holding] of wholes) {
+    const { shards, replicas } = context.states[holding.part];
+    if (context.job.layout.zero === 0) {
+      yield* among(context.layer, shards, 'all-reduce', { whole, shard: whole });
+      continue;
     }
+    const own = ownIn(whole, holding);
+    yield* among(context.layer, shards, 'reduce-scatter', { whole, shard: own });
+    yield* among(context.layer, replicas, 'all-reduce', { whole: own, shard: own });
   }
 }
 
-export function* finishReduction({ task, buffers }: Reduction): Program<void> {
+export function* finishReduction({ task, buffers, sums }: Reduction): Program<void> {
   yield* join(task);
+  for (const [sum, gradients] of sums) yield* addGradient(gradients, sum);
   if (buffers !== null) yield* releaseBuffers(buffers);
-}
-
-/** The step itself, once every gradient is there: clip by the norm, update, and publish unless the next step does. */
-export function* update(shard: OptimizerShard): Program<void> {
-  const { context, chunks } = shard;
-  const { formats } = context.layer;
-  const { zero } = context.job.layout;
-  if (!shard.isReducing) yield* mark('shard', 'reduce');
-  yield* mark('shard', 'update');
-  const elements = shareOf(context, chunks);
-  yield* compute({ kind: 'squared-norm', elements, dtype: formats.gradient }, [], []);
-  const adam = { elements, gradient: formats.gradient, weight: formats.weight, master: formats.hasMaster };
-  if (isOnHost(context)) yield* updateOnHost(context, elements);
-  else yield* compute({ kind: 'adam', ...adam, on: 'card' }, [], []);
-  if ((zero === 1 || zero === 2) && !context.job.software.overlap) {
-    yield* mark('shard', 'publish');
-    for (const chunk of chunks) for (const run of chunk.buckets) yield* publishRun(shard, chunk, run);
-  }
-  yield* mark('shard', 'rest');
-  shard.isReducing = false;
-  shard.last = null;
 }
 
 /** True when other ranks hold the same weights, so that gradients have to be summed. */

@@ -1,5 +1,5 @@
 /** One slot of a stage's list: a microbatch goes forward or backward through a model chunk, between two messages. */
-import { section } from '../effects/ask.ts';
+import { release, section } from '../effects/ask.ts';
 import type { Program, Task } from '../effects/effect.ts';
 import type { Moment } from '../memory/moment.ts';
 import { join } from '../effects/program.ts';
@@ -7,18 +7,27 @@ import type { Tensor } from '../effects/tensor.ts';
 import type { DataLoader } from './data-loader.ts';
 import { nextTokens } from './data-loader.ts';
 import type { DeviceContext } from './device-context.ts';
-import type { ChunkState, Run } from './model-chunk.ts';
+import type { Bucket, ChunkState, Run } from './model-chunk.ts';
 import { shardsGradients, shardsWeights } from './model-chunk.ts';
 import type { Departures, Returns } from './offload-copies.ts';
 import { finishCopies } from './offload-copies.ts';
-import type { ByPart, Gathering, OptimizerShard, Reduction } from './optimizer-shard.ts';
-import { buffersFor, finishReduction, gather, hasPeers, reduce, releaseBuffers } from './optimizer-shard.ts';
+import type { Buffers, Gathering, OptimizerShard, Reduction } from './optimizer-shard.ts';
+import {
+  finishGathering,
+  finishReduction,
+  gather,
+  gradientBuffersFor,
+  hasPeers,
+  reduce,
+  releaseBuffers,
+} from './optimizer-shard.ts';
 import type { Crossing } from './pipeline-link.ts';
 import { isLocal, receiveAcross, sendAcross, tagOf } from './pipeline-link.ts';
+import type { Progress } from './progress.ts';
 import { unitsAtWork } from './run-weights.ts';
 import { neighbourOf, positionAt } from './schedules/placement.ts';
 import type { Beside, Feed, ForwardResult, UnitSaved } from './unit-pass.ts';
-import { backwardUnits, forwardUnits, ownBlocks } from './unit-pass.ts';
+import { backwardUnits, forwardUnits, ownBlocks, savedBlocks } from './unit-pass.ts';
 import type { InputsResult, WeightPass } from './weight-pass.ts';
 import { backwardInputs, backwardWeights } from './weight-pass.ts';
 
@@ -37,6 +46,7 @@ export interface PipelineStage {
   /** Published weights on their way, by run: the first passes wait for them. */
   readonly publishing: Map<Run, Task<void>>;
   readonly reductions: Reduction[];
+  readonly progress: Progress;
 }
 interface SavedRun {
   readonly run: Run;
@@ -46,12 +56,20 @@ interface Postponed {
   /** By unit. */
   readonly weights: WeightPass[];
   /** Where the gradients are collected when the rank keeps only shards of them. */
-  readonly buffers: Map<Run, ByPart>;
+  readonly buffers: Map<Run, Buffers>;
 }
 
 /** Runs of units that a pass takes one after another: single buckets where something has to be waited for or sent off. */
-const runsFor = ({ context }: PipelineStage, chunk: ChunkState, { isCut }: { isCut: boolean }): readonly Run[] =>
-  isCut || shardsGradients(context) ? chunk.buckets : [chunk.whole];
+const runsFor = (
+  { context }: PipelineStage,
+  chunk: ChunkState,
+  { isCut }: { isCut: boolean },
+): readonly (Run | Bucket)[] => (isCut || shardsGradients(context) ? chunk.buckets : [chunk.whole]);
+/** What is waited for or sent off is a bucket's. */
+const bucketOf = (run: Run | Bucket): Bucket => {
+  if ('holdings' in run) return run;
+  throw new TypeError(`units ${run.start} to ${run.end} are no bucket`);
+};
 
 /** The first microbatch of a chunk finds weights that are still on their way. */
 const waitsForWeights = ({ context, publishing }: PipelineStage, { microbatch, chunk }: Moment): boolean =>
@@ -59,7 +77,7 @@ const waitsForWeights = ({ context, publishing }: PipelineStage, { microbatch, c
 
 /** Gradients go off when they are complete: with the chunk's last microbatch, or under ZeRO 2 and 3 with each. */
 const reducesAfter = ({ context }: PipelineStage, { microbatch, chunk }: Moment): boolean =>
-  hasPeers(context) && (shardsGradients(context) || microbatch === context.ranges[chunk]!.end - 1);
+  shardsGradients(context) || (hasPeers(context) && microbatch === context.ranges[chunk]!.end - 1);
 
 const keyOf = ({ context }: PipelineStage, { microbatch, chunk }: Moment): number =>
   microbatch * context.job.layout.vp + chunk;
@@ -77,7 +95,7 @@ export function* forwardSlot(stage: PipelineStage, moment: Moment): Program<void
   const ids = hasEmbedding ? yield* nextTokens(loader) : null;
   const labels = hasHead ? yield* nextTokens(loader) : null;
   let flow = hasEmbedding ? null : yield* takeOver(stage, moment, 'forward');
-  const feed: Feed = { ids, labels };
+  const feed: Feed = { ids, labels, total: stage.progress.loss };
   const kept: SavedRun[] = [];
   const isFirst = waitsForWeights(stage, moment);
   const runs = runsFor(stage, state, { isCut: isFirst });
@@ -87,7 +105,7 @@ export function* forwardSlot(stage: PipelineStage, moment: Moment): Program<void
     const input = flow;
     const here: Gathering | null = yield* takeGathering(stage, state, { run, ahead });
     const following = runs[index + 1];
-    ahead = here !== null && following !== undefined ? yield* gather(stage.shard, state, following) : null;
+    ahead = here !== null && following !== undefined ? yield* gather(stage.shard, state, bucketOf(following)) : null;
     const published = isFirst ? stage.publishing.get(run) : undefined;
     if (published !== undefined) yield* join(published);
     const forward = () => {
@@ -102,6 +120,14 @@ export function* forwardSlot(stage: PipelineStage, moment: Moment): Program<void
   if (departures !== null) yield* finishCopies(departures);
   stage.inFlight.set(keyOf(stage, moment), kept);
   if (flow !== null) yield* handOn(stage, moment, 'forward', flow);
+}
+
+/** Gives up what a forward pass has kept, for no backward pass follows. */
+export function* discardSlot(stage: PipelineStage, moment: Moment): Program<void> {
+  const kept = stage.inFlight.get(keyOf(stage, moment))!;
+  stage.inFlight.delete(keyOf(stage, moment));
+  for (const { saved } of kept)
+    for (const unit of saved) for (const block of savedBlocks(stage.context.layer, unit)) yield* release(block);
 }
 
 /** Waits for the output's gradient, runs the chunk backward, sends the input's gradient back and the weights' gradients off. */
@@ -129,9 +155,9 @@ function* backward(stage: PipelineStage, moment: Moment, postponed: Postponed | 
     const from = { saved: savedIn(kept, run), gradient: flow };
     const beside = besideOf(returns, run);
     const here: Gathering | null = yield* takeGathering(stage, state, { run, ahead });
-    ahead = here !== null && index > 0 ? yield* gather(shard, state, runs[index - 1]!) : null;
-    const buffers: ByPart | null = shardsGradients(context)
-      ? yield* buffersFor(state, run, context.layer.formats.gradient)
+    ahead = here !== null && index > 0 ? yield* gather(shard, state, bucketOf(runs[index - 1]!)) : null;
+    const buffers: Buffers | null = shardsGradients(context)
+      ? yield* gradientBuffersFor(context, state, bucketOf(run))
       : null;
     const units = () => unitsAtWork(context, state, { run, whole: here?.weights ?? null, gradients: buffers });
     if (postponed === null) {
@@ -168,9 +194,9 @@ export function* weightSlot(stage: PipelineStage, moment: Moment): Program<void>
 function* finishRun(
   stage: PipelineStage,
   moment: Moment,
-  { run, buffers }: { run: Run; buffers: ByPart | null },
+  { run, buffers }: { run: Run | Bucket; buffers: Buffers | null },
 ): Program<void> {
-  if (reducesAfter(stage, moment)) yield* sendOff(stage, stage.chunks[moment.chunk]!, { run, buffers });
+  if (reducesAfter(stage, moment)) yield* sendOff(stage, stage.chunks[moment.chunk]!, { run: bucketOf(run), buffers });
   else if (buffers !== null) yield* releaseBuffers(buffers);
 }
 
@@ -178,11 +204,11 @@ function* finishRun(
 function* takeGathering(
   { context, shard }: PipelineStage,
   state: ChunkState,
-  { run, ahead }: { run: Run; ahead: Gathering | null },
+  { run, ahead }: { run: Run | Bucket; ahead: Gathering | null },
 ): Program<Gathering | null> {
   if (!shardsWeights(context)) return null;
-  const here = ahead ?? (yield* gather(shard, state, run));
-  yield* join(here.task);
+  const here = ahead ?? (yield* gather(shard, state, bucketOf(run)));
+  yield* finishGathering(here);
   return here;
 }
 
@@ -190,7 +216,7 @@ function* takeGathering(
 function* sendOff(
   stage: PipelineStage,
   chunk: ChunkState,
-  { run, buffers }: { run: Run; buffers: ByPart | null },
+  { run, buffers }: { run: Bucket; buffers: Buffers | null },
 ): Program<void> {
   if (buffers !== null && stage.reductions.length > 1) yield* finishReduction(stage.reductions.shift()!);
   stage.reductions.push(yield* reduce(stage.shard, { chunk, run, buffers }));

@@ -3,7 +3,7 @@ import { section } from '../effects/ask.ts';
 import type { Program } from '../effects/effect.ts';
 import type { Block, Tensor } from '../effects/tensor.ts';
 import type { Flat, LayerContext, UnitWeights, Weight } from '../model/context.ts';
-import { findWeight, weightOf } from '../model/context.ts';
+import { tableOf as ownTable, weightOf } from '../model/context.ts';
 import type { EmbeddingSaved } from '../model/embedding.ts';
 import { embeddingBackward, embeddingForward } from '../model/embedding.ts';
 import type { HeadSaved } from '../model/head.ts';
@@ -36,6 +36,8 @@ export type UnitSaved =
 export interface Feed {
   readonly ids: Tensor | null;
   readonly labels: Tensor | null;
+  /** What losses are added to. */
+  readonly total: Tensor;
 }
 export interface ForwardResult {
   /** Null behind the head. */
@@ -51,7 +53,7 @@ const tableOf = (tied: Flat | null): Weight | null => (tied === null ? null : we
 
 /** The table that a predictor looks tokens up in: its copy, or the embedding's own. */
 const lookedUpIn = ({ weights, tied }: UnitAtWork): Weight =>
-  present(findWeight(weights, 'token embedding') ?? tableOf(tied), "the embedding's table");
+  tied === null ? ownTable(weights, 'token embedding') : present(tableOf(tied), "the embedding's table");
 
 /**
  * What goes from unit to unit: a tensor, and beside it the keys that layers share, or their gradients on the way back.
@@ -98,7 +100,8 @@ function* unitForward(
     }
     case 'head': {
       const labels = present(feed.labels, 'labels');
-      const saved = yield* headForward(context, { weights, tied: tableOf(tied), input: from(), labels });
+      const asked = { weights, tied: tableOf(tied), input: from(), labels, total: feed.total };
+      const saved = yield* headForward(context, asked);
       return { output: null, saved: { kind: 'head', saved } };
     }
     default:
@@ -143,6 +146,30 @@ export const nameOf = (pass: string, { unit, recompute }: UnitAtWork): string =>
 /** What may wait on the host of what a unit has kept: all that only the backward pass of a layer needs. */
 export const ownBlocks = (context: LayerContext, kept: UnitSaved): readonly Block[] =>
   kept.kind === 'layer' ? ownTensors(context, kept.saved).map(({ block }) => block) : [];
+
+/** All that a unit has kept. */
+export const savedBlocks = (context: LayerContext, kept: UnitSaved): readonly Block[] =>
+  savedTensors(context, kept).map(({ block }) => block);
+const savedTensors = (context: LayerContext, kept: UnitSaved): readonly Tensor[] => {
+  switch (kept.kind) {
+    case 'embedding': {
+      const { ids, mask, summed } = kept.saved;
+      return [ids, mask, summed].filter((tensor) => tensor !== null);
+    }
+    case 'layer':
+      return [...ownTensors(context, kept.saved), ...kept.saved.shared];
+    case 'predictor': {
+      const { input, ids, embedded, merged, layer, predicted } = kept.saved;
+      return [input, ids, embedded, merged, ...ownTensors(context, layer), predicted];
+    }
+    case 'head': {
+      const { input, normalised, losses, labels } = kept.saved;
+      return [input, normalised, ...losses.flatMap(({ exponentials, scales }) => [exponentials, scales]), labels];
+    }
+    default:
+      return kept satisfies never;
+  }
+};
 
 /** A pass's copies beside a run of units, of which the first is unit `start` of the chunk. */
 export interface Beside<Copies> {

@@ -85,10 +85,10 @@ export const shippedClusters = (io: Io): ((name: string) => Cluster) => {
   };
 };
 
-/** Every cluster of the catalogue but the example. */
+/** Every cluster of the catalogue that can be rented: neither the example nor this machine. */
 export const catalogueClusters = (io: Io): readonly Cluster[] =>
   namesIn(packageFile('scenarios/clusters'))
-    .filter((name) => name !== 'example')
+    .filter((name) => name !== 'example' && name !== 'local-cpu')
     .map(shippedClusters(io));
 
 /** How far published runs lay from their predictions. A file that is wrong is a mistake of ours, not of the user. */

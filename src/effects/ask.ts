@@ -15,10 +15,12 @@ import type {
   Mark,
   Move,
   Now,
+  Observe,
   Program,
   Receive,
   ReceiveAny,
   Release,
+  Route,
   Section,
   Send,
   Sleep,
@@ -42,8 +44,12 @@ export const receiveAny = (
 export const allocate = (size: Bytes, purpose: Purpose, tier: Tier = 'hbm'): Program<Block> =>
   ask<Allocate>({ kind: 'allocate', size, purpose, tier });
 export const release = (block: Block): Program<void> => ask<Release>({ kind: 'release', block });
-export const load = (into: Tensor): Program<void> => ask<Load>({ kind: 'load', into });
-export const store = (size: Bytes): Program<void> => ask<Store>({ kind: 'store', size });
+export const load = (into: Tensor, source: Load['source']): Program<void> => ask<Load>({ kind: 'load', into, source });
+export const store = (size: Bytes, what: Store['what']): Program<void> => ask<Store>({ kind: 'store', size, what });
+export const observe = (observed: Omit<Observe, 'kind' | 'answer'>): Program<'go on' | 'stop'> =>
+  ask<Observe>({ kind: 'observe', ...observed });
+export const route = (tensor: Tensor, expected: readonly number[]): Program<readonly number[]> =>
+  ask<Route>({ kind: 'route', tensor, expected });
 export const move = (block: Block, to: Move['to']): Program<void> => ask<Move>({ kind: 'move', block, to });
 export const copy = (size: Bytes, to: Tier): Program<void> => ask<Copy>({ kind: 'copy', size, to });
 export const draw = (stream: string): Program<number> => ask<Draw>({ kind: 'draw', stream });

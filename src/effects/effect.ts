@@ -3,12 +3,14 @@
  * `sim/` answers with virtual time, `exec/` with real work; the actor cannot tell which.
  */
 import type { Op } from '../kernels/op.ts';
+import type { Positions } from '../kernels/op/positions.ts';
 import type { Moment } from '../memory/moment.ts';
 import type { Purpose } from '../memory/purpose.ts';
 import type { Tier } from '../memory/tier.ts';
 import type { Rank } from '../units/identity.ts';
 import type { Bytes, Instant, Seconds } from '../units/quantity.ts';
 import type { Axis, Group } from './group.ts';
+import type { ShareRun, State } from './share.ts';
 import type { Block, Tensor } from './tensor.ts';
 
 /** Ties an effect to the type of its answer. The field is never set: it exists for the compiler only. */
@@ -58,15 +60,40 @@ export interface Release extends Ask<void> {
   readonly kind: 'release';
   readonly block: Block;
 }
-/** Reads a sample from storage into the tensor, over the host's bus. */
+/** Token ids, or the ids of the tokens that follow them. */
+export interface Tokens {
+  readonly kind: 'tokens';
+  readonly what: 'ids' | 'labels';
+  readonly split: 'train' | 'validation';
+  /** The first of the sequences, of all in the order of the run; the others of `at` follow it. */
+  readonly sequence: number;
+  readonly at: Positions;
+}
+/** A flat tensor of what the rank holds of the model: initial values, or those of the checkpoint that the run goes on from. */
+export interface States {
+  readonly kind: 'states';
+  readonly state: State;
+  /** What stands in the tensor, in order: only a world that has values asks. */
+  readonly runs: () => readonly ShareRun[];
+}
+/** Fills the tensor: a sample from storage, over the host's bus, or states before the first step. */
 export interface Load extends Ask<void> {
   readonly kind: 'load';
   readonly into: Tensor;
+  readonly source: Tokens | States;
 }
-/** Writes `size` bytes of this rank's state to storage, over the host's bus. */
+/** Writes this rank's states to storage, over the host's bus; a checkpoint counts once the supervisor has committed it. */
 export interface Store extends Ask<void> {
   readonly kind: 'store';
   readonly size: Bytes;
+  readonly what:
+    | { readonly kind: 'states'; readonly step: number; readonly states: readonly StoredStates[] }
+    | { readonly kind: 'commit'; readonly step: number };
+}
+export interface StoredStates {
+  readonly tensor: Tensor;
+  readonly state: State;
+  readonly runs: () => readonly ShareRun[];
 }
 /** Takes a block to the other tier over the host's bus: it is held there, and no longer where it was. */
 export interface Move extends Ask<void> {
@@ -91,6 +118,22 @@ export interface Sleep extends Ask<void> {
 }
 export interface Now extends Ask<Instant> {
   readonly kind: 'now';
+}
+/** Shows the job's user what a small tensor holds; what it is of stands in `subject`. The answer: whether to go on. */
+export interface Observe extends Ask<'go on' | 'stop'> {
+  readonly kind: 'observe';
+  readonly subject: 'step' | 'validation';
+  readonly step: number;
+  readonly tensor: Tensor;
+}
+/**
+ * What a small int32 tensor holds: a choice by data, on which the program's messages depend. The answer is logged, and can
+ * be replayed. Where nothing is computed it is `expected`.
+ */
+export interface Route extends Ask<readonly number[]> {
+  readonly kind: 'route';
+  readonly tensor: Tensor;
+  readonly expected: readonly number[];
 }
 /** Tells the world that a lifecycle has moved on. The world drives the statechart of that subject with the event. */
 export interface Mark extends Ask<void> {
@@ -157,6 +200,8 @@ export type Effect =
   | Draw
   | Sleep
   | Now
+  | Observe
+  | Route
   | Mark
   | Collective
   | Section;

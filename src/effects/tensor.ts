@@ -1,4 +1,4 @@
-/** What programs compute on and send: a shape, a number format and a place in memory. Only `exec/` gives the place values. */
+/** What programs compute on and send: a shape, a number format and a place in memory, which only `exec/` really has. */
 import type { Dtype } from '../kernels/dtype.ts';
 import { DTYPE_BYTES } from '../kernels/dtype.ts';
 import type { Purpose } from '../memory/purpose.ts';
@@ -6,12 +6,12 @@ import type { BlockId } from '../units/identity.ts';
 import type { Bytes } from '../units/quantity.ts';
 import { bytes } from '../units/quantity.ts';
 
-/** A run of bytes that was allocated as one. `values` is null wherever nothing is computed. */
+/** A run of bytes that was allocated as one. `at` is where they begin in the rank's memory, null wherever nothing is computed. */
 export interface Block {
   readonly id: BlockId;
   readonly size: Bytes;
   readonly purpose: Purpose;
-  readonly values: Float32Array | null;
+  readonly at: number | null;
 }
 
 /** A tensor, or a contiguous part of one, from element `offset` of its block. */

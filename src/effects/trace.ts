@@ -19,6 +19,8 @@ export interface Message {
   readonly to: Rank;
   readonly axis: Axis;
   readonly tag: number;
+  /** The path of the strand that sent it: those of one (from, to, strand) go the same way in every world. */
+  readonly strand: string;
   readonly size: Bytes;
   readonly sent: Instant;
   readonly arrived: Instant;
@@ -43,6 +45,10 @@ export interface Passage {
   readonly to: string;
   readonly at: Instant;
 }
+
+/** The name of the strand that another one forks under `name`, as its fork number `ordinal`; that of a root is empty. */
+export const strandPath = (parent: string, name: string | null, ordinal: number): string =>
+  `${parent}/${ordinal}${name === null ? '' : ` ${name}`}`;
 
 export type TraceEntry = Span | Message | Receipt | Passage;
 export type Trace = readonly TraceEntry[];

@@ -1,8 +1,8 @@
 /** Every operation that a program can ask for, and what each costs. */
-import type { Adam, SquaredNorm } from './op/adam.ts';
-import { adamCost, squaredNormCost } from './op/adam.ts';
-import type { FlashAttention } from './op/attention.ts';
-import { flashAttentionCost } from './op/attention.ts';
+import type { Adam, ClipFactor, Descent, Fill, SquaredNorm } from './op/adam.ts';
+import { adamCost, clipFactorCost, descentCost, fillCost, squaredNormCost } from './op/adam.ts';
+import type { AttentionMerge, FlashAttention } from './op/attention.ts';
+import { attentionMergeCost, flashAttentionCost } from './op/attention.ts';
 import type { OpClass, OpCost } from './op/cost.ts';
 import type {
   Accumulate,
@@ -34,13 +34,14 @@ import type { Matmul } from './op/matmul.ts';
 import { matmulCost } from './op/matmul.ts';
 import type { Copy, Permute, TopK } from './op/routing.ts';
 import { copyCost, permuteCost, topKCost } from './op/routing.ts';
-import type { CrossEntropy, Embedding } from './op/token.ts';
-import { crossEntropyCost, embeddingCost } from './op/token.ts';
+import type { CrossEntropy, Embedding, TokenLoss } from './op/token.ts';
+import { crossEntropyCost, embeddingCost, tokenLossCost } from './op/token.ts';
 
 export type Op =
   | Matmul
   | GroupedMatmul
   | FlashAttention
+  | AttentionMerge
   | Norm
   | Activation
   | Residual
@@ -56,16 +57,21 @@ export type Op =
   | Copy
   | Embedding
   | CrossEntropy
+  | TokenLoss
   | Adam
-  | SquaredNorm;
+  | Descent
+  | SquaredNorm
+  | ClipFactor
+  | Fill;
 export type OpKind = Op['kind'];
-type OpOf<K extends OpKind> = Extract<Op, { readonly kind: K }>;
+export type OpOf<K extends OpKind> = Extract<Op, { readonly kind: K }>;
 
 /** Leave an operation out and it does not compile. */
 const COSTS: { readonly [K in OpKind]: (op: OpOf<K>) => OpCost } = {
   matmul: matmulCost,
   'grouped-matmul': groupedMatmulCost,
   'flash-attention': flashAttentionCost,
+  'attention-merge': attentionMergeCost,
   norm: normCost,
   activation: activationCost,
   residual: residualCost,
@@ -81,8 +87,12 @@ const COSTS: { readonly [K in OpKind]: (op: OpOf<K>) => OpCost } = {
   copy: copyCost,
   embedding: embeddingCost,
   'cross-entropy': crossEntropyCost,
+  'token-loss': tokenLossCost,
   adam: adamCost,
+  descent: descentCost,
   'squared-norm': squaredNormCost,
+  'clip-factor': clipFactorCost,
+  fill: fillCost,
 };
 export const costOf = (op: Op): OpCost => {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the table pairs each kind with its own function
@@ -94,6 +104,7 @@ const CLASSES: Readonly<Record<OpKind, OpClass>> = {
   matmul: 'matrix',
   'grouped-matmul': 'matrix',
   'flash-attention': 'attention',
+  'attention-merge': 'attention',
   norm: 'vector',
   activation: 'vector',
   residual: 'vector',
@@ -109,8 +120,12 @@ const CLASSES: Readonly<Record<OpKind, OpClass>> = {
   copy: 'vector',
   embedding: 'vector',
   'cross-entropy': 'vector',
+  'token-loss': 'vector',
   adam: 'optimizer',
+  descent: 'optimizer',
   'squared-norm': 'optimizer',
+  'clip-factor': 'optimizer',
+  fill: 'optimizer',
 };
 /** True of what the host's processors do, beside whatever the card does. */
 export const isOnHost = (op: Op): boolean => op.kind === 'adam' && op.on === 'host';

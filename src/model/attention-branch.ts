@@ -83,6 +83,7 @@ export function* attentionForward(
     weights,
     name: 'attention post norm',
     branch: out,
+    bias: findWeight(weights, 'attention out bias'),
     residual: input,
   });
   const kept = drops.has('layernorm') ? null : normalised;

@@ -2,6 +2,7 @@
 import type { Program } from '../effects/effect.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import type { FlashAttention } from '../kernels/op/attention.ts';
+import type { Columns } from '../kernels/op/positions.ts';
 import type { LayerKind } from '../scenario/layer-kind.ts';
 import type { LayerContext, Weight } from './context.ts';
 
@@ -23,10 +24,25 @@ export const headsOf = ({ job, heads, kvHeads }: LayerContext, { window }: Layer
 export const queryWidth = ({ heads, keyDim }: Heads): number => heads * keyDim;
 export const keyWidth = ({ kvHeads, keyDim, valueDim }: Heads): number => kvHeads * (keyDim + valueDim);
 
+/** Where queries, keys and values stand in rows of the tensors that hold them. */
+export type Standing = Readonly<Record<'query' | 'key' | 'value', Columns>>;
+/** The heads of a rank side by side in one tensor: queries, keys, values. */
+export const sideBySide = (heads: Heads): Standing => {
+  const [queries, keys] = [queryWidth(heads), heads.kvHeads * heads.keyDim];
+  const at = (start: number): Columns => ({ tensor: 0, start, stride: queries + keyWidth(heads) });
+  return { query: at(0), key: at(queries), value: at(queries + keys) };
+};
+/** Keys and behind them values, in tensor `tensor`. */
+export const keysIn = (heads: Heads, tensor: number): Omit<Standing, 'query'> => {
+  const at = (start: number): Columns => ({ tensor, start, stride: keyWidth(heads) });
+  return { key: at(0), value: at(heads.kvHeads * heads.keyDim) };
+};
+
 /** From `inputs`, which hold queries, keys and values, to `output` [tokens, heads x valueDim]. */
 export interface CoreForward {
   readonly heads: Heads;
   readonly inputs: readonly Tensor[];
+  readonly standing: Standing;
   readonly output: Tensor;
   readonly sinks: Weight | null;
 }
@@ -38,6 +54,7 @@ export interface CoreKept {
 }
 interface Exchanged {
   readonly inputs: readonly Tensor[];
+  readonly standing: Standing;
   readonly output: Tensor;
   readonly kept: CoreKept;
 }
@@ -59,11 +76,17 @@ export const sinksWritten = ({ sinks }: CoreForward): readonly Tensor[] => (sink
 
 export const flashOp = (
   { job, formats }: LayerContext,
-  { heads, kvHeads, keyDim, valueDim }: Heads,
-  block: Pick<FlashAttention, 'pass' | 'queries' | 'keys' | 'pairs'>,
+  { heads, kvHeads, keyDim, valueDim, window }: Heads,
+  {
+    standing,
+    ...block
+  }: Pick<FlashAttention, 'pass' | 'queries' | 'keys' | 'pairs' | 'queriesAt' | 'keysAt'> & { standing: Standing },
 ): FlashAttention => ({
   kind: 'flash-attention',
   ...block,
+  ...standing,
+  window,
+  sinks: job.model.sinks,
   batch: job.layout.microbatch,
   heads,
   kvHeads,

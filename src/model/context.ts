@@ -1,17 +1,20 @@
 /** What the layer programs of one tensor rank need to know of the job. */
 import type { Algorithm, Operation, Program } from '../effects/effect.ts';
 import type { Group } from '../effects/group.ts';
+import { positionIn } from '../effects/group.ts';
 import { collective, release, tensor } from '../effects/ask.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import { elementsOf, part } from '../effects/tensor.ts';
 import type { Job } from '../scenario/job.ts';
 import type { Dtype } from '../kernels/dtype.ts';
+import type { Positions } from '../kernels/op/positions.ts';
 import type { Formats } from './precision.ts';
 import { FORMATS } from './precision.ts';
 import type { Parameter } from './parameter.ts';
 import { paddedVocabulary } from './parameter.ts';
 import type { Unit, UnitParameters } from './unit.ts';
 import { parametersOf } from './unit.ts';
+import type { Rank } from '../units/identity.ts';
 
 /** Weights and their gradients, each one flat tensor, and what both hold in their order. */
 export interface Flat {
@@ -20,6 +23,8 @@ export interface Flat {
   readonly gradients: Tensor;
 }
 export interface UnitWeights extends Flat {
+  /** The embedding's table, or a copy of it; null in a unit without one. */
+  readonly table: Flat | null;
   /** The routed experts' own; null in a unit without any. */
   readonly experts: Flat | null;
 }
@@ -52,6 +57,12 @@ export interface LayerContext {
   readonly formats: Formats;
   readonly groups: LayerGroups;
   readonly chooseAlgorithm: ChooseAlgorithm;
+  /** Index among the tensor ranks. */
+  readonly tensorIndex: number;
+  /** Index among the context ranks. */
+  readonly contextIndex: number;
+  /** Where the tokens of a microbatch on this rank stand in their sequences. */
+  readonly at: Positions;
   /** T: tokens of a microbatch on this rank's part of the sequences. */
   readonly tokens: number;
   /** Tokens of a microbatch on this rank outside the split layers: T / tp with sequence parallelism, else T. */
@@ -68,8 +79,27 @@ export interface LayerContext {
   readonly parametersOf: (unit: Unit) => UnitParameters;
 }
 
-export const layerContext = (job: Job, groups: LayerGroups, chooseAlgorithm: ChooseAlgorithm): LayerContext => {
+/**
+ * Every sequence is cut into 2 n pieces for n context ranks, and rank i holds the pieces i and 2 n - 1 - i, so that under
+ * the causal mask all have as much to do. A rank alone holds the sequence as one piece.
+ */
+export const piecesOf = (
+  { layout, workload }: Pick<Job, 'layout' | 'workload'>,
+  index: number,
+): Pick<Positions, 'starts' | 'length'> => {
+  const { sequence } = workload;
+  if (layout.cp === 1) return { starts: [0], length: sequence };
+  const length = sequence / (2 * layout.cp);
+  return { starts: [index * length, (2 * layout.cp - 1 - index) * length], length };
+};
+
+export const layerContext = (
+  job: Job,
+  { self, groups }: { self: Rank; groups: LayerGroups },
+  chooseAlgorithm: ChooseAlgorithm,
+): LayerContext => {
   const { model, layout, workload } = job;
+  const contextIndex = positionIn(groups.context, self);
   const tokens = (layout.microbatch * workload.sequence) / layout.cp;
   const isSequenceParallel = layout.sequenceParallel && layout.tp > 1;
   return {
@@ -77,6 +107,9 @@ export const layerContext = (job: Job, groups: LayerGroups, chooseAlgorithm: Cho
     formats: FORMATS[job.precision],
     groups,
     chooseAlgorithm,
+    tensorIndex: positionIn(groups.tensor, self),
+    contextIndex,
+    at: { batch: layout.microbatch, ...piecesOf(job, contextIndex) },
     tokens,
     rows: isSequenceParallel ? tokens / layout.tp : tokens,
     isSequenceParallel,
@@ -105,6 +138,9 @@ export const weightOf = (flat: Flat, name: string): Weight => {
   if (weight === null) throw new RangeError(`no ${name} among ${flat.parameters.map((one) => one.name).join(', ')}`);
   return weight;
 };
+/** The unit's rows of the vocabulary: the embedding's table, or a copy of it; or those of a head of its own. */
+export const tableOf = (weights: UnitWeights, name: string): Weight =>
+  weights.table === null ? weightOf(weights, name) : weightOf(weights.table, name);
 export const findWeight = ({ parameters, values, gradients }: Flat, name: string): Weight | null => {
   let start = 0;
   for (const parameter of parameters) {

@@ -5,7 +5,7 @@ import type { Tensor } from '../effects/tensor.ts';
 import { elementsOf } from '../effects/tensor.ts';
 import type { Embedding } from '../kernels/op/token.ts';
 import type { LayerContext } from './context.ts';
-import { activation, amongTensorRanks, scratch, weightOf } from './context.ts';
+import { activation, amongTensorRanks, findWeight, scratch, tableOf } from './context.ts';
 import type { UnitWeights, Weight } from './context.ts';
 import { normBackward, normForward } from './residual.ts';
 
@@ -16,27 +16,42 @@ export interface EmbeddingSaved {
   readonly summed: Tensor | null;
 }
 
-const lookup = (context: LayerContext, pass: Embedding['pass']): Embedding => ({
+const lookup = (context: LayerContext, pass: Embedding['pass'], positions: Weight | null): Embedding => ({
   kind: 'embedding',
   pass,
   tokens: context.tokens,
   hidden: context.job.model.hidden,
-  positions: context.job.model.position === 'learned',
+  positions: positions !== null,
   dtype: context.formats.activation,
   gradient: context.formats.gradient,
+  first: context.tensorIndex * context.vocabulary,
+  words: context.vocabulary,
+  at: context.at,
 });
 
-/** ids [T] -> [rows, h]. Each tensor rank looks up the rows of its part of the vocabulary; the sum is the embedding. */
-export function* lookUp(context: LayerContext, { table, ids }: { table: Weight; ids: Tensor }): Program<Tensor> {
+/** The rows of the vocabulary, those of learned positions if they are added, and what is looked up in them. */
+interface LookUp {
+  readonly table: Weight;
+  readonly positions: Weight | null;
+  readonly ids: Tensor;
+}
+
+/**
+ * ids [T] -> [rows, h]. Each tensor rank looks up the rows of its part of the vocabulary; the sum is the embedding, to
+ * which the first rank adds the positions.
+ */
+export function* lookUp(context: LayerContext, { table, positions, ids }: LookUp): Program<Tensor> {
   const whole = yield* activation(context, [context.tokens, context.job.model.hidden]);
-  yield* compute(lookup(context, 'forward'), [ids, table.value], [whole]);
+  const added = context.tensorIndex === 0 ? positions : null;
+  const read = [ids, table.value, ...(added === null ? [] : [added.value])];
+  yield* compute(lookup(context, 'forward', added), read, [whole]);
   return yield* ownRows(context, whole);
 }
 
-/** Adds the gradient [rows, h] to the table's; gives up the gradient and the ids. */
+/** Adds the gradient [rows, h] to the table's and the positions'; gives up the gradient and the ids. */
 export function* lookUpBackward(
   context: LayerContext,
-  { table, ids, gradient }: { table: Weight; ids: Tensor; gradient: Tensor },
+  { table, positions, ids, gradient }: LookUp & { gradient: Tensor },
 ): Program<void> {
   let whole = gradient;
   if (context.isSequenceParallel) {
@@ -44,7 +59,8 @@ export function* lookUpBackward(
     yield* amongTensorRanks(context, 'all-gather', { whole, shard: gradient });
     yield* release(gradient.block);
   }
-  yield* compute(lookup(context, 'backward'), [ids, whole], [table.gradient]);
+  const written = [table.gradient, ...(positions === null ? [] : [positions.gradient])];
+  yield* compute(lookup(context, 'backward', positions), [ids, whole], written);
   yield* release(whole.block);
   yield* release(ids.block);
 }
@@ -54,13 +70,18 @@ export function* embeddingForward(
   { weights, ids }: { weights: UnitWeights; ids: Tensor },
 ): Program<{ output: Tensor; saved: EmbeddingSaved }> {
   const { model } = context.job;
-  const looked = yield* lookUp(context, { table: weightOf(weights, 'token embedding'), ids });
+  const looked = yield* lookUp(context, { ...tablesOf(weights), ids });
   const masked = model.dropout ? yield* dropped(context, looked) : { output: looked, mask: null };
   if (!model.embeddingNorm) return { output: masked.output, saved: { ids, mask: masked.mask, summed: null } };
   const input = masked.output;
   const output = yield* normForward(context, { weights, name: 'embedding norm', input });
   return { output, saved: { ids, mask: masked.mask, summed: input } };
 }
+
+const tablesOf = (weights: UnitWeights): Pick<LookUp, 'table' | 'positions'> => ({
+  table: tableOf(weights, 'token embedding'),
+  positions: findWeight(weights, 'position embedding'),
+});
 
 /** The sum over the tensor ranks, cut to this rank's rows. */
 function* ownRows(context: LayerContext, whole: Tensor): Program<Tensor> {
@@ -97,5 +118,5 @@ export function* embeddingBackward(
     yield* compute({ kind: 'dropout', elements: elementsOf(rows), dtype }, [rows, mask], [rows]);
     yield* release(mask.block);
   }
-  yield* lookUpBackward(context, { table: weightOf(weights, 'token embedding'), ids, gradient: rows });
+  yield* lookUpBackward(context, { ...tablesOf(weights), ids, gradient: rows });
 }

@@ -11,6 +11,7 @@ import type { Purpose } from '../memory/purpose.ts';
 import type { ExpertShare } from './expert-share.ts';
 import type { LayerContext } from './context.ts';
 import { among } from './context.ts';
+import { layOut } from './laying-out.ts';
 
 const shaped = ({ dtype }: Tensor, shape: readonly number[], purpose: Purpose = 'workspace'): Program<Tensor> =>
   tensor(shape, dtype, purpose);
@@ -31,7 +32,7 @@ function* replaced(from: Tensor, into: Tensor, fill: Program<void>): Program<Ten
 /** Sorts rows by expert, or back; with one expert a rank they are sorted as they come. */
 function* sorted(from: Tensor, into: Tensor): Program<Tensor> {
   const elements = elementsOf(from);
-  const op = { kind: 'copy', read: elements, written: elements, dtype: from.dtype } as const;
+  const op = layOut(from.dtype, { read: elements, written: elements, runs: [] });
   return yield* replaced(from, into, compute(op, [from], [into]));
 }
 const sorts = (context: LayerContext, { count }: ExpertShare): boolean => context.groups.expert.size > 1 && count > 1;

@@ -17,9 +17,10 @@ import {
   unsplit,
   weightOf,
 } from './context.ts';
+import { layOut } from './laying-out.ts';
 import { biasBackward, columnBackward, columnForward, columnInto, reduced } from './projection.ts';
 import { addInto, normBackward, normGradient, normInto } from './residual.ts';
-import { rotate } from './rotary.ts';
+import { turn } from './rotary.ts';
 import type { CoreInputs } from './self-attention.ts';
 
 /** A latent and its norm. Behind the latent of the keys stands the part of them that has positions. */
@@ -58,7 +59,9 @@ function* down(
     width,
   }: { weights: UnitWeights; name: string; input: Tensor; rank: number; width: number },
 ): Program<Latent> {
-  const raw = yield* columnForward(unsplit(context), input, weightOf(weights, `${name} down`).value, width);
+  const weight = weightOf(weights, `${name} down`).value;
+  const bias = findWeight(weights, `${name} down bias`);
+  const raw = yield* columnForward(unsplit(context), input, { weight, bias, width });
   const normed = yield* activation(context, [context.rows, rank]);
   yield* normInto(context, {
     weights,
@@ -92,19 +95,25 @@ export function* latentUp(
   const { plainDim, ropeDim, kvRank } = latentOf(context);
   const { headDim } = context.job.model;
   const [keyDim, width] = [plainDim + ropeDim, heads * (plainDim + headDim)];
-  const queryWeight = weightOf(weights, 'query up').value;
-  const queries = yield* columnForward(context, saved.query?.normed ?? normalised, queryWeight, heads * keyDim);
+  const queryUp = { weight: weightOf(weights, 'query up').value, bias: null, width: heads * keyDim };
+  const queries = yield* columnForward(context, saved.query?.normed ?? normalised, queryUp);
   const up = yield* scratch(context, [tokens, width]);
-  yield* columnInto(context, { input: saved.key.normed, weight: weightOf(weights, 'key up').value, outputs: [up] });
+  const keyUp = { weight: weightOf(weights, 'key up').value, bias: null };
+  yield* columnInto(context, { input: saved.key.normed, ...keyUp, outputs: [up] });
   const positioned = yield* gatheredRows(context, behind(saved.key.raw, rows, kvRank, ropeDim));
-  yield* rotate(context, [queries, positioned], tokens * (heads + 1) * ropeDim);
+  yield* turn(context, [queries, positioned], { heads: [heads, 1], headDim: ropeDim, isInverse: false });
   const keys = yield* activation(context, [tokens, heads * keyDim]);
   const values = yield* activation(context, [tokens, heads * headDim]);
   const [read, written] = [tokens * (width + ropeDim), tokens * heads * (keyDim + headDim)];
-  yield* compute({ kind: 'copy', read, written, dtype: formats.activation }, [up, positioned], [keys, values]);
+  yield* compute(layOut(formats.activation, { read, written, runs: [] }), [up, positioned], [keys, values]);
   yield* release(up.block);
   if (context.isSequenceParallel) yield* release(positioned.block);
-  return { own: [queries, keys, values], lent: [] };
+  const standing = {
+    query: { tensor: 0, start: 0, stride: heads * keyDim },
+    key: { tensor: 1, start: 0, stride: heads * keyDim },
+    value: { tensor: 2, start: 0, stride: heads * headDim },
+  };
+  return { own: [queries, keys, values], lent: [], standing };
 }
 
 function* gatheredRows(context: LayerContext, shard: Tensor): Program<Tensor> {
@@ -142,7 +151,7 @@ function* queryBackward(
   }: { weights: UnitWeights; normalised: Tensor; latent: Latent | null; toQueries: Tensor },
 ): Program<Tensor> {
   const { ropeDim } = latentOf(context);
-  yield* rotate(context, [toQueries], context.tokens * context.heads * ropeDim);
+  yield* turn(context, [toQueries], { heads: [context.heads], headDim: ropeDim, isInverse: true });
   const up = { gradients: [toQueries], weight: weightOf(weights, 'query up') };
   if (latent === null) return yield* columnBackward(context, { input: normalised, ...up });
   const toNormed = yield* columnBackward(context, { input: latent.normed, ...up });
@@ -163,9 +172,10 @@ function* keyBackward(
   const toUp = yield* scratch(context, [tokens, heads * (plainDim + context.job.model.headDim)]);
   const toPositioned = yield* scratch(context, [tokens, ropeDim]);
   const written = elementsOf(toUp) + elementsOf(toPositioned);
-  yield* compute({ kind: 'copy', read: elementsOf(toKeys), written, dtype }, [toKeys], [toUp, toPositioned]);
+  const laidOut = layOut(dtype, { read: elementsOf(toKeys), written, runs: [] });
+  yield* compute(laidOut, [toKeys], [toUp, toPositioned]);
   yield* release(toKeys.block);
-  yield* rotate(context, [toPositioned], elementsOf(toPositioned));
+  yield* turn(context, [toPositioned], { heads: [1], headDim: ropeDim, isInverse: true });
   const ownPositioned = yield* reduced(context, toPositioned, scratch);
   const weight = weightOf(weights, 'key up');
   const toNormed = yield* columnBackward(context, { input: latent.normed, gradients: [toUp], weight });
@@ -174,7 +184,7 @@ function* keyBackward(
   const toFront = yield* normGradient(context, { weights, name: 'key latent norm', input, gradient: toNormed });
   const toLatent = yield* scratch(context, latent.raw.shape);
   const whole = elementsOf(toLatent);
-  yield* compute({ kind: 'copy', read: whole, written: whole, dtype }, [toFront, ownPositioned], [toLatent]);
+  yield* compute(layOut(dtype, { read: whole, written: whole, runs: [] }), [toFront, ownPositioned], [toLatent]);
   for (const { block } of [toNormed, toFront, ownPositioned, latent.raw]) yield* release(block);
   return yield* downBackward(context, { weights, name: 'key', normalised, toLatent });
 }

@@ -2,14 +2,18 @@
 import type { LayerKind } from '../scenario/layer-kind.ts';
 import type { Experts, LatentAttention, Model } from '../scenario/model.ts';
 import type { Parameter } from './parameter.ts';
-import { norm, replicated, sharded } from './parameter.ts';
+import { columns, copiedBias, copiedGain, copiedMatrix, drawnForResidual, norm, perColumn, rows } from './parameter.ts';
 
 export const layerParameters = (model: Model, kind: LayerKind, tp: number): readonly Parameter[] => [
   ...norm('attention norm', model),
   ...(model.latent === null ? plainProjections(model, kind, tp) : latentProjections(model, model.latent, tp)),
-  ...(model.sinks ? [sharded('sinks', model.heads, tp)] : []),
-  sharded('attention out', model.heads * model.headDim * model.hidden, tp),
-  ...(model.bias.attentionOut ? [replicated('attention out bias', model.hidden)] : []),
+  ...(model.sinks ? [perColumn('sinks', { groups: [model.heads] }, tp)] : []),
+  rows(
+    'attention out',
+    { inputs: model.heads * model.headDim, outputs: model.hidden, initial: drawnForResidual(model) },
+    tp,
+  ),
+  ...(model.bias.attentionOut ? [copiedBias('attention out bias', model.hidden)] : []),
   ...(model.postNorms ? norm('attention post norm', model) : []),
   ...norm('mlp norm', model),
   ...(kind.hasExperts ? besideExperts(model, model.experts!, tp) : mlp(model, tp)),
@@ -19,15 +23,18 @@ export const layerParameters = (model: Model, kind: LayerKind, tp: number): read
 /** `qkv` makes the queries, and the keys and values of a layer that has its own. */
 const plainProjections = (model: Model, { ownsKeys }: LayerKind, tp: number): readonly Parameter[] => {
   const { hidden, heads, kvHeads, headDim, bias, qkNorm } = model;
-  const qkv = (heads + (ownsKeys ? 2 * kvHeads : 0)) * headDim;
+  const widths = ownsKeys ? [heads, kvHeads, kvHeads] : [heads];
+  const groups = widths.map((count) => count * headDim);
   /** One gain for every head, or one over all heads, of which a rank holds those of its own. */
   const gain = (name: string, count: number): Parameter =>
-    qkNorm === 'head' ? replicated(name, headDim) : sharded(name, count * headDim, tp);
+    qkNorm === 'head'
+      ? copiedGain(name, headDim, 'always')
+      : perColumn(name, { groups: [count * headDim], value: 1 }, tp);
   // Layers that share keys norm them with a gain of their own (Hunyuan-Large).
   const gains = [gain('query norm gain', heads), gain('key norm gain', kvHeads)];
   return [
-    sharded('qkv', hidden * qkv, tp),
-    ...(bias.qkv ? [sharded('qkv bias', qkv, tp)] : []),
+    columns('qkv', { inputs: hidden, groups }, tp),
+    ...(bias.qkv ? [perColumn('qkv bias', { groups }, tp)] : []),
     ...(qkNorm === 'none' ? [] : gains),
   ];
 };
@@ -37,48 +44,54 @@ const latentProjections = (model: Model, latent: LatentAttention, tp: number): r
   const { hidden, heads, headDim, bias } = model;
   const { queryRank, kvRank, plainDim, ropeDim } = latent;
   const down = (name: string, width: number): readonly Parameter[] => [
-    replicated(`${name} down`, hidden * width),
-    ...(bias.qkv ? [replicated(`${name} down bias`, width)] : []),
+    copiedMatrix(`${name} down`, { inputs: hidden, outputs: width }),
+    ...(bias.qkv ? [copiedBias(`${name} down bias`, width)] : []),
   ];
   const queries = heads * (plainDim + ropeDim);
   return [
     ...(queryRank === null
-      ? [sharded('query up', hidden * queries, tp)]
+      ? [columns('query up', { inputs: hidden, groups: [queries] }, tp)]
       : [
           ...down('query', queryRank),
-          replicated('query latent norm gain', queryRank),
-          sharded('query up', queryRank * queries, tp),
+          copiedGain('query latent norm gain', queryRank),
+          columns('query up', { inputs: queryRank, groups: [queries] }, tp),
         ]),
     ...down('key', kvRank + ropeDim),
-    replicated('key latent norm gain', kvRank),
-    sharded('key up', kvRank * heads * (plainDim + headDim), tp),
+    copiedGain('key latent norm gain', kvRank),
+    columns('key up', { inputs: kvRank, groups: [heads * (plainDim + headDim)] }, tp),
   ];
 };
 
-const mlp = ({ hidden, ffn, gated, bias }: Model, tp: number): readonly Parameter[] => {
-  const up = (gated ? 2 : 1) * ffn;
+/** Of a gated MLP the gate's columns stand in front of the others. */
+const upGroups = ({ gated }: Model, width: number): readonly number[] => (gated ? [width, width] : [width]);
+
+const mlp = (model: Model, tp: number): readonly Parameter[] => {
+  const { hidden, ffn, bias } = model;
+  const groups = upGroups(model, ffn);
   return [
-    sharded('mlp up', hidden * up, tp),
-    ...(bias.mlp ? [sharded('mlp up bias', up, tp)] : []),
-    sharded('mlp down', ffn * hidden, tp),
-    ...(bias.mlp ? [replicated('mlp down bias', hidden)] : []),
+    columns('mlp up', { inputs: hidden, groups }, tp),
+    ...(bias.mlp ? [perColumn('mlp up bias', { groups }, tp)] : []),
+    rows('mlp down', { inputs: ffn, outputs: hidden, initial: drawnForResidual(model) }, tp),
+    ...(bias.mlp ? [copiedBias('mlp down bias', hidden)] : []),
   ];
 };
 
 /** What a mixture has beside its routed experts: the router and the shared experts. */
-const besideExperts = ({ hidden, gated }: Model, experts: Experts, tp: number): readonly Parameter[] => {
+const besideExperts = (model: Model, experts: Experts, tp: number): readonly Parameter[] => {
+  const { hidden } = model;
   const { count, sharedFfn, sharedGate, routerBias, bias } = experts;
-  const up = (gated ? 2 : 1) * sharedFfn;
+  const groups = upGroups(model, sharedFfn);
+  const initial = drawnForResidual(model);
   return [
-    replicated('router', hidden * count),
-    ...(routerBias ? [replicated('router bias', count)] : []),
+    copiedMatrix('router', { inputs: hidden, outputs: count }),
+    ...(routerBias ? [copiedBias('router bias', count)] : []),
     ...(sharedFfn > 0
       ? [
-          sharded('shared up', hidden * up, tp),
-          ...(bias ? [sharded('shared up bias', up, tp)] : []),
-          sharded('shared down', sharedFfn * hidden, tp),
-          ...(bias ? [replicated('shared down bias', hidden)] : []),
-          ...(sharedGate ? [replicated('shared gate', hidden)] : []),
+          columns('shared up', { inputs: hidden, groups }, tp),
+          ...(bias ? [perColumn('shared up bias', { groups }, tp)] : []),
+          rows('shared down', { inputs: sharedFfn, outputs: hidden, initial }, tp),
+          ...(bias ? [copiedBias('shared down bias', hidden)] : []),
+          ...(sharedGate ? [copiedMatrix('shared gate', { inputs: hidden, outputs: 1 })] : []),
         ]
       : []),
   ];
@@ -86,17 +99,19 @@ const besideExperts = ({ hidden, gated }: Model, experts: Experts, tp: number): 
 
 /** A rank's routed experts: `count` over `ep` of them, of each the part of one of `etp` tensor ranks. */
 export const routedParameters = (
-  { hidden, gated, experts }: Model,
+  model: Model,
   { hasExperts }: LayerKind,
   { ep, etp }: { ep: number; etp: number },
 ): readonly Parameter[] => {
+  const { hidden, experts } = model;
   if (experts === null || !hasExperts) return [];
-  const own = experts.count / ep;
-  const up = (gated ? 2 : 1) * experts.ffn;
+  const { ffn, bias } = experts;
+  const count = experts.count / ep;
+  const groups = upGroups(model, ffn);
   return [
-    sharded('experts up', own * hidden * up, etp),
-    ...(experts.bias ? [sharded('experts up bias', own * up, etp)] : []),
-    sharded('experts down', own * experts.ffn * hidden, etp),
-    ...(experts.bias ? [replicated('experts down bias', own * hidden)] : []),
+    columns('experts up', { inputs: hidden, groups, count }, etp),
+    ...(bias ? [perColumn('experts up bias', { groups, count }, etp)] : []),
+    rows('experts down', { inputs: ffn, outputs: hidden, initial: drawnForResidual(model), count }, etp),
+    ...(bias ? [copiedBias('experts down bias', hidden, count)] : []),
   ];
 };

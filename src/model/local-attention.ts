@@ -5,11 +5,12 @@ import type { Tensor } from '../effects/tensor.ts';
 import { elementsOf } from '../effects/tensor.ts';
 import type { FlashAttention } from '../kernels/op/attention.ts';
 import type { Matmul } from '../kernels/op/matmul.ts';
+import type { Positions } from '../kernels/op/positions.ts';
 import type { CoreBackward, CoreForward, CoreKept, CoreMethod, Heads } from './attention-core.ts';
 import { flashOp, sinksRead, sinksWritten } from './attention-core.ts';
 import { pairsWithin } from './attention-pairs.ts';
 import type { LayerContext } from './context.ts';
-import { activation, scratch } from './context.ts';
+import { activation, piecesOf, scratch } from './context.ts';
 
 const isFlash = ({ job }: LayerContext): boolean => job.software.attention === 'flash';
 
@@ -18,28 +19,42 @@ export const localAttention: CoreMethod = {
   backward: (context, asked) => (isFlash(context) ? flashBackward(context, asked) : unfusedBackward(context, asked)),
 };
 
-const flash = (context: LayerContext, heads: Heads, pass: FlashAttention['pass']): FlashAttention => {
+const flash = (
+  context: LayerContext,
+  { heads, standing }: CoreForward,
+  pass: FlashAttention['pass'],
+): FlashAttention => {
   const { sequence } = context.job.workload;
+  const at = wholeSequences(context);
   return flashOp(context, heads, {
     pass,
     queries: sequence,
     keys: sequence,
     pairs: pairsWithin(sequence, heads.window),
+    standing,
+    queriesAt: at,
+    keysAt: at,
   });
+};
+
+/** The pieces of all context ranks, in the order of the ranks. */
+const wholeSequences = ({ job, groups, at: { batch, length } }: LayerContext): Positions => {
+  const ranks = Array.from({ length: groups.context.size }, (_, index) => piecesOf(job, index).starts);
+  return { batch, starts: ranks.flat(), length };
 };
 
 function* flashForward(context: LayerContext, asked: CoreForward): Program<CoreKept> {
   const { layout, workload } = context.job;
   const { heads, inputs, output } = asked;
   const sums = yield* tensor([layout.microbatch * workload.sequence, heads.heads], 'fp32', 'activations');
-  yield* compute(flash(context, heads, 'forward'), [...inputs, ...sinksRead(asked)], [output, sums]);
+  yield* compute(flash(context, asked, 'forward'), [...inputs, ...sinksRead(asked)], [output, sums]);
   return { tensors: [sums], exchanged: null };
 }
 
 function* flashBackward(context: LayerContext, asked: CoreBackward): Program<void> {
-  const { heads, inputs, output, kept, gradient, toQueries, toKeys } = asked;
+  const { inputs, output, kept, gradient, toQueries, toKeys } = asked;
   const read = [...inputs, ...sinksRead(asked), output, ...kept.tensors, gradient];
-  yield* compute(flash(context, heads, 'backward'), read, [toQueries, toKeys, ...sinksWritten(asked)]);
+  yield* compute(flash(context, asked, 'backward'), read, [toQueries, toKeys, ...sinksWritten(asked)]);
 }
 
 /** One s x s or s x d product a head. */
@@ -54,6 +69,7 @@ const product = (
   dtype: context.formats.activation,
   output: context.formats.activation,
   accumulates: false,
+  bias: false,
   isAttention: true,
 });
 

@@ -5,7 +5,7 @@ import type { Tensor } from '../effects/tensor.ts';
 import type { RecomputeModule } from '../scenario/job.ts';
 import type { LayerKind } from '../scenario/layer-kind.ts';
 import type { LayerContext, UnitWeights } from './context.ts';
-import { forwardOnly, releaseAfterWeights } from './context.ts';
+import { findWeight, forwardOnly, releaseAfterWeights } from './context.ts';
 import type { MixtureSaved } from './mixture.ts';
 import { mixtureBackward, mixtureForward, mixtureTensors } from './mixture.ts';
 import { branchOutput } from './projection.ts';
@@ -66,7 +66,8 @@ export function* mlpForward(
   const dropsBody = drops.has(at.kind.hasExperts ? 'moe' : 'mlp');
   if (dropsBody) for (const { block } of bodyTensors(body)) yield* release(block);
   if (drops.has('layernorm')) yield* release(normalised.block);
-  const ending = { weights: at.weights, name: 'mlp post norm', branch: output, residual };
+  const bias = findWeight(at.weights, 'mlp down bias');
+  const ending = { weights: at.weights, name: 'mlp post norm', branch: output, bias, residual };
   const { sum, branch } = yield* branchForward(context, ending);
   const kept = { normalised: drops.has('layernorm') ? null : normalised, body: dropsBody ? null : body };
   return { output: sum, saved: { ...kept, branch } };

@@ -66,3 +66,8 @@ export const FORMATS: Readonly<Record<Precision, Formats>> = {
   mxfp8: fp8,
   nvfp4: { ...bf16, matrix: 'fp4', peak: 'fp4', copyBytes: 2 * DTYPE_BYTES.fp4 },
 };
+
+/** fp16 loses gradients below 6e-8: they are made this many times larger, and smaller again before the step (Micikevicius et al. 2018). */
+const FP16_LOSS_SCALE = 1024;
+/** By which the loss is multiplied before its gradients are made. */
+export const lossScale = (precision: Precision): number => (precision === 'fp16' ? FP16_LOSS_SCALE : 1);

@@ -7,9 +7,11 @@ import { compute, release, tensor } from '../effects/ask.ts';
 import type { Program } from '../effects/effect.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import { elementsOf, part } from '../effects/tensor.ts';
+import type { Copy } from '../kernels/op/routing.ts';
 import type { LayerContext, Weight } from './context.ts';
 import { activation, amongTensorRanks, releaseAfterWeights, scratch, weightOf } from './context.ts';
 import { lookUp, lookUpBackward } from './embedding.ts';
+import { layOut } from './laying-out.ts';
 import type { Layer, LayerRecompute, LayerSaved } from './layer.ts';
 import { layerBackward, layerForward } from './layer.ts';
 import { columnBackward, columnInto } from './projection.ts';
@@ -31,8 +33,8 @@ export const rowsAt = (tensor: Tensor, start: number, count: number): Tensor => 
   const width = tensor.shape[1]!;
   return { ...part(tensor, start * width, count * width), shape: [count, width] };
 };
-const copyOp = (elements: number, { dtype }: Tensor) =>
-  ({ kind: 'copy', read: elements, written: elements, dtype }) as const;
+const copyOp = (elements: number, { dtype }: Tensor): Copy =>
+  layOut(dtype, { read: elements, written: elements, runs: [] });
 /** What the module before has made: the last rows. */
 const lastOf = ({ rows }: LayerContext, tensor: Tensor): Tensor => rowsAt(tensor, tensor.shape[0]! - rows, rows);
 /** Two halves, each [rows, h], of what goes into the projection to one. */
@@ -54,7 +56,7 @@ export function* predictorForward(
   const { weights } = layer;
   const ids = yield* tensor(labels.shape, labels.dtype, 'activations');
   yield* compute(copyOp(elementsOf(ids), ids), [labels], [ids]);
-  const embedded = yield* lookUp(context, { table, ids });
+  const embedded = yield* lookUp(context, { table, positions: null, ids });
   const merged = yield* activation(context, [rows, 2 * job.model.hidden]);
   const [hidden, token] = halvesOf(context, merged);
   yield* normInto(context, { weights, name: 'hidden norm', input: lastOf(context, input), output: hidden });
@@ -73,7 +75,8 @@ function* mergeForward(context: LayerContext, { weights }: Layer, merged: Tensor
   const { hidden } = job.model;
   const { tp } = job.layout;
   const columns = yield* (tp === 1 ? activation : scratch)(context, [tokens, hidden / tp]);
-  yield* columnInto(context, { input: merged, weight: weightOf(weights, 'merge').value, outputs: [columns] });
+  const weight = weightOf(weights, 'merge').value;
+  yield* columnInto(context, { input: merged, weight, bias: null, outputs: [columns] });
   if (tp === 1) return columns;
   const whole = yield* (isSequenceParallel ? scratch : activation)(context, [tokens, hidden]);
   yield* amongTensorRanks(context, 'all-gather', { whole, shard: columns });
@@ -111,7 +114,7 @@ export function* predictorBackward(
   // Both halves are one block, and this is the last of them to be read.
   const toToken = yield* normBackward(context, { weights, name: 'token norm', input: embedded, gradient: toTokenNorm });
   yield* release(embedded.block);
-  yield* lookUpBackward(context, { table, ids, gradient: toToken });
+  yield* lookUpBackward(context, { table, positions: null, ids, gradient: toToken });
   return result;
 }
 

@@ -1,7 +1,8 @@
 /**
  * Linear layers split over the tensor ranks (Shoeybi et al. 2019), with the sequence split outside them if the layout
  * asks for it (Korthikanti et al. 2022). T tokens, h wide, t tensor ranks:
- * a column projection is W [h, n / t] on each rank, a row projection W [n / t, h].
+ * a column projection is W [h, n / t] on each rank, a row projection W [n / t, h]. A table of the vocabulary is a column
+ * projection whose matrix stands the other way, W [V / t, h], for its rows are looked up too.
  */
 import { compute, release, tensor } from '../effects/ask.ts';
 import type { Program } from '../effects/effect.ts';
@@ -15,7 +16,12 @@ import { activation, amongTensorRanks, forWeights, releaseAfterWeights, scratch 
 type Shape = Pick<Matmul, 'm' | 'n' | 'k'>;
 
 /** The layers' multiplications run in the training precision's matrix format. */
-const product = ({ formats }: LayerContext, shape: Shape, transpose: Matmul['transpose']): Matmul => ({
+const product = (
+  { formats }: LayerContext,
+  shape: Shape,
+  transpose: Matmul['transpose'],
+  bias: Weight | null = null,
+): Matmul => ({
   kind: 'matmul',
   ...shape,
   batch: 1,
@@ -23,6 +29,7 @@ const product = ({ formats }: LayerContext, shape: Shape, transpose: Matmul['tra
   dtype: formats.matrix,
   output: transpose === 'tn' ? formats.gradient : formats.activation,
   accumulates: transpose === 'tn',
+  bias: bias !== null,
   isAttention: false,
 });
 
@@ -71,23 +78,39 @@ export function* reduced(context: LayerContext, partial: Tensor, allocated: Allo
   return shard;
 }
 
-/** input [rows, k] -> what stands side by side in `outputs`, [T, widths]. */
+/** input [rows, k] -> what stands side by side in `outputs`, [T, widths], the bias added. */
 export function* columnInto(
   context: LayerContext,
-  { input, weight, outputs }: { input: Tensor; weight: Tensor; outputs: readonly Tensor[] },
+  {
+    input,
+    weight,
+    bias,
+    isTable = false,
+    outputs,
+  }: { input: Tensor; outputs: readonly Tensor[] } & Omit<Column, 'width'>,
 ): Program<void> {
   const n = outputs.reduce((total, output) => total + columnsOf(output), 0);
   const whole = yield* gathered(context, input);
   const shape = { m: context.tokens, n, k: columnsOf(input) };
+  const added = bias === null ? [] : [bias.value];
+  const transpose = isTable ? 'nt' : 'nn';
   yield* quantised(context, [whole], (operand) =>
-    compute(product(context, shape, 'nn'), [...operand, weight], outputs),
+    compute(product(context, shape, transpose, bias), [...operand, weight, ...added], outputs),
   );
   yield* releaseGathered(context, whole);
 }
+/** A projection's matrix, its bias if it has one, and how wide its output is on this rank. */
+export interface Column {
+  readonly weight: Tensor;
+  readonly bias: Weight | null;
+  /** True when the matrix stands with its outputs as rows. */
+  readonly isTable?: boolean;
+  readonly width: number;
+}
 /** input [rows, k] -> [T, width], kept for backward. */
-export function* columnForward(context: LayerContext, input: Tensor, weight: Tensor, width: number): Program<Tensor> {
+export function* columnForward(context: LayerContext, input: Tensor, { width, ...column }: Column): Program<Tensor> {
   const output = yield* activation(context, [context.tokens, width]);
-  yield* columnInto(context, { input, weight, outputs: [output] });
+  yield* columnInto(context, { input, ...column, outputs: [output] });
   return output;
 }
 
@@ -111,7 +134,12 @@ export function* rowForward(
  */
 export function* columnBackward(
   context: LayerContext,
-  { input, gradients, weight }: { input: Tensor; gradients: readonly Tensor[]; weight: Weight },
+  {
+    input,
+    gradients,
+    weight,
+    isTable = false,
+  }: { input: Tensor; gradients: readonly Tensor[]; weight: Weight; isTable?: boolean },
 ): Program<Tensor> {
   const { tokens, job } = context;
   const k = columnsOf(input);
@@ -120,12 +148,13 @@ export function* columnBackward(
   const whole = yield* gathered(context, input);
   let result = partial;
   yield* quantised(context, gradients, function* (operand) {
-    yield* compute(product(context, { m: tokens, n: k, k: width }, 'nt'), [...operand, weight.value], [partial]);
+    const back = product(context, { m: tokens, n: k, k: width }, isTable ? 'nn' : 'nt');
+    yield* compute(back, [...operand, weight.value], [partial]);
     const sum = yield* fork(reduced(context, partial, scratch));
     if (!job.software.overlap) result = yield* join(sum);
-    yield* forWeights(context, () =>
-      compute(product(context, { m: k, n: width, k: tokens }, 'tn'), [whole, ...operand], [weight.gradient]),
-    );
+    const [m, n] = isTable ? [width, k] : [k, width];
+    const read = isTable ? [...operand, whole] : [whole, ...operand];
+    yield* forWeights(context, () => compute(product(context, { m, n, k: tokens }, 'tn'), read, [weight.gradient]));
     result = yield* join(sum);
   });
   yield* releaseGathered(context, whole);

@@ -3,8 +3,11 @@ import { compute, release, tensor } from '../effects/ask.ts';
 import type { Program } from '../effects/effect.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import { elementsOf } from '../effects/tensor.ts';
-import type { Flat, LayerContext } from './context.ts';
-import { activation, releaseAfterWeights, scratch, weightOf } from './context.ts';
+import type { Flat, LayerContext, Weight } from './context.ts';
+import { activation, findWeight, releaseAfterWeights, scratch, weightOf } from './context.ts';
+
+/** What keeps a norm's divisor from zero: the default of PyTorch's LayerNorm, and of Llama 2's RMSNorm. */
+export const NORM_EPSILON = 1e-5;
 
 const normOp = (context: LayerContext, pass: 'forward' | 'backward', { shape }: Tensor) =>
   ({
@@ -13,7 +16,9 @@ const normOp = (context: LayerContext, pass: 'forward' | 'backward', { shape }: 
     pass,
     rows: shape[0]!,
     hidden: shape[1]!,
+    epsilon: NORM_EPSILON,
     dtype: context.formats.activation,
+    heads: null,
   }) as const;
 
 interface Normed {
@@ -33,7 +38,8 @@ export function* normInto(
   { weights, name, input, output }: Normed & { output: Tensor },
 ): Program<void> {
   const gain = weightOf(weights, `${name} gain`).value;
-  yield* compute(normOp(context, 'forward', input), [input, gain], [output]);
+  const bias = findWeight(weights, `${name} bias`)?.value;
+  yield* compute(normOp(context, 'forward', input), [input, gain, ...(bias === undefined ? [] : [bias])], [output]);
 }
 
 /** gradient of the normalised [rows, width] -> gradient of the input, scratch. The given gradient stays. */
@@ -43,7 +49,9 @@ export function* normGradient(
 ): Program<Tensor> {
   const result = yield* scratch(context, input.shape);
   const gain = weightOf(weights, `${name} gain`);
-  yield* compute(normOp(context, 'backward', input), [input, gain.value, gradient], [result, gain.gradient]);
+  const bias = findWeight(weights, `${name} bias`)?.gradient;
+  const written = [result, gain.gradient, ...(bias === undefined ? [] : [bias])];
+  yield* compute(normOp(context, 'backward', input), [input, gain.value, gradient], written);
   return result;
 }
 /** The same; the given gradient is given up. */
@@ -59,33 +67,42 @@ export interface BranchSaved {
   readonly mask: Tensor | null;
 }
 
-/** branch, normed where the model has a norm there, + residual -> sum, kept for backward; the branch is given up. */
+/**
+ * branch + its bias, or normed where the model has a norm there, + residual -> sum, kept for backward; the branch is given
+ * up. `bias`: of the branch's last projection.
+ */
 export function* branchForward(
   context: LayerContext,
-  { weights, name, branch, residual }: { weights: Flat; name: string; branch: Tensor; residual: Tensor },
+  {
+    weights,
+    name,
+    branch,
+    bias,
+    residual,
+  }: { weights: Flat; name: string; branch: Tensor; bias: Weight | null; residual: Tensor },
 ): Program<{ sum: Tensor; branch: BranchSaved }> {
   if (!context.job.model.postNorms) {
-    const { sum, mask } = yield* residualForward(context, branch, residual);
+    const { sum, mask } = yield* residualForward(context, { branch, bias, residual });
     return { sum, branch: { output: null, mask } };
   }
   const normed = yield* normForward(context, { weights, name, input: branch });
-  const { sum, mask } = yield* residualForward(context, normed, residual);
+  const { sum, mask } = yield* residualForward(context, { branch: normed, bias: null, residual });
   return { sum, branch: { output: branch, mask } };
 }
 
-/** branch + residual -> sum; the branch is given up. `mask` is null without dropout. */
+/** branch + bias + residual -> sum; the branch is given up. `mask` is null without dropout. */
 function* residualForward(
   context: LayerContext,
-  branch: Tensor,
-  residual: Tensor,
+  { branch, bias, residual }: { branch: Tensor; bias: Weight | null; residual: Tensor },
 ): Program<{ sum: Tensor; mask: Tensor | null }> {
   const { dropout } = context.job.model;
   const dtype = context.formats.activation;
   const sum = yield* activation(context, residual.shape);
   const mask = dropout ? yield* tensor(residual.shape, 'uint8', 'activations') : null;
   const outputs = mask === null ? [sum] : [sum, mask];
-  const elements = elementsOf(sum);
-  yield* compute({ kind: 'residual', pass: 'forward', elements, dropout, dtype }, [branch, residual], outputs);
+  const read = [branch, residual, ...(bias === null ? [] : [bias.value])];
+  const op = { kind: 'residual', pass: 'forward', elements: elementsOf(sum), dropout, bias: bias !== null } as const;
+  yield* compute({ ...op, dtype }, read, outputs);
   yield* release(branch.block);
   return { sum, mask };
 }
@@ -116,8 +133,14 @@ export function* branchBackward(
 function* masked(context: LayerContext, gradient: Tensor, mask: Tensor): Program<Tensor> {
   const result = yield* scratch(context, gradient.shape);
   const dtype = context.formats.activation;
-  const elements = elementsOf(gradient);
-  yield* compute({ kind: 'residual', pass: 'backward', elements, dropout: true, dtype }, [gradient, mask], [result]);
+  const op = {
+    kind: 'residual',
+    pass: 'backward',
+    elements: elementsOf(gradient),
+    dropout: true,
+    bias: false,
+  } as const;
+  yield* compute({ ...op, dtype }, [gradient, mask], [result]);
   return result;
 }
 

@@ -52,9 +52,14 @@ const multiply = (
 
 function* activate(context: LayerContext, share: ExpertShare, { up, weights }: Pick<ExpertsSaved, 'up' | 'weights'>) {
   const activated = yield* activation(context, [share.worked, share.width]);
-  yield* compute(activationOp(context, 'forward', elementsOf(activated)), [up, weights], [activated]);
+  yield* compute(activationOp(context, 'forward', outputsOf(activated)), [up, weights], [activated]);
   return activated;
 }
+const outputsOf = (activated: Tensor) => ({
+  elements: elementsOf(activated),
+  width: activated.shape[1]!,
+  weighted: true,
+});
 
 /** -> weighted outputs [worked, h], scratch; on each of an expert's tensor ranks a part of the sum. */
 export function* expertsForward(
@@ -90,7 +95,7 @@ export function* expertsBackward(
   const toUp = yield* scratch(context, up.shape);
   const toWeights = yield* tensor(saved.weights.shape, saved.weights.dtype, 'workspace');
   const read = [up, saved.weights, toActivated];
-  yield* compute(activationOp(context, 'backward', elementsOf(activated)), read, [toUp, toWeights]);
+  yield* compute(activationOp(context, 'backward', outputsOf(activated)), read, [toUp, toWeights]);
   for (const { block } of [toActivated, up, saved.weights]) yield* release(block);
   yield* biasBackward(context, { gradients: [toUp], bias: bias('up') });
   const toRows = yield* multiplyBackward(context, share, {

@@ -27,6 +27,7 @@ const product = (
   dtype: formats.activation,
   output: { nn: 'fp32' as const, nt: formats.activation, tn: formats.gradient }[transpose],
   accumulates: transpose === 'tn',
+  bias: false,
   isAttention: false,
 });
 const topK = ({ job, rows }: LayerContext, pass: TopK['pass']): TopK => {

@@ -3,7 +3,7 @@ import { release, section } from '../effects/ask.ts';
 import type { Program } from '../effects/effect.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import type { RecomputeModule } from '../scenario/job.ts';
-import type { CoreKept, CoreMethod, Heads } from './attention-core.ts';
+import type { CoreKept, CoreMethod, Heads, Standing } from './attention-core.ts';
 import { keyWidth, queryWidth } from './attention-core.ts';
 import type { LayerContext, UnitWeights } from './context.ts';
 import { findWeight, scratch } from './context.ts';
@@ -15,6 +15,8 @@ import { ringAttention } from './ring-attention.ts';
 export interface CoreInputs {
   readonly own: readonly Tensor[];
   readonly lent: readonly Tensor[];
+  /** In the core's own tensors and behind them in those lent to it. */
+  readonly standing: Standing;
 }
 /** Kept for backward. A null was dropped, to be computed again. */
 export interface CoreSaved {
@@ -54,7 +56,9 @@ export function* coreForward(
   },
 ): Program<CoreSaved> {
   const sinks = findWeight(weights, 'sinks');
-  const kept = yield* methodOf(context).forward(context, { heads, inputs: readBy(inputs), output, sinks });
+  const { standing } = inputs;
+  const asked = { heads, inputs: readBy(inputs), standing, output, sinks };
+  const kept = yield* methodOf(context).forward(context, asked);
   if (drops.has('core_attn')) yield* releaseAll(kept.tensors);
   const needsInputs = kept.exchanged === null || drops.has('core_attn');
   const dropsInputs = drops.has('mla_up_proj') && context.job.model.latent !== null;
@@ -85,7 +89,8 @@ export function* coreBackward(
   },
 ): Program<{ toQueries: Tensor; toKeys: Tensor }> {
   const method = methodOf(context);
-  const asked = { heads, inputs: readBy(inputs), output, sinks: findWeight(weights, 'sinks') };
+  const { standing } = inputs;
+  const asked = { heads, inputs: readBy(inputs), standing, output, sinks: findWeight(weights, 'sinks') };
   // The output is known, and is written over with the same values.
   const kept =
     saved ??

@@ -5,6 +5,7 @@ import type { Tensor } from '../effects/tensor.ts';
 import { elementsOf } from '../effects/tensor.ts';
 import type { LayerContext, UnitWeights } from './context.ts';
 import { activation, forwardOnly, releaseAfterWeights, scratch, unquantised, unsplit, weightOf } from './context.ts';
+import { layOut } from './laying-out.ts';
 import { columnBackward, columnForward } from './projection.ts';
 import { addInto } from './residual.ts';
 import type { Mlp, MlpSaved } from './split-mlp.ts';
@@ -46,12 +47,12 @@ function* run(context: LayerContext, { weights, normalised }: Asked): Program<{ 
   const { output, saved: mlp } = yield* splitMlpForward(context, mlpOf(context, weights), asked);
   if (!sharedGate) return { output, kept: { mlp, gate: null } };
   const weight = weightOf(weights, 'shared gate').value;
-  const logits = yield* columnForward(gateContext(context), normalised, weight, 1);
+  const logits = yield* columnForward(gateContext(context), normalised, { weight, bias: null, width: 1 });
   const weighed = yield* scratch(context, output.shape);
   const written = elementsOf(output);
   const read = written + elementsOf(logits);
   const dtype = context.formats.activation;
-  yield* compute({ kind: 'copy', read, written, dtype }, [output, logits], [weighed]);
+  yield* compute(layOut(dtype, { read, written, runs: [] }), [output, logits], [weighed]);
   return { output: weighed, kept: { mlp, gate: { logits, output } } };
 }
 
@@ -110,7 +111,7 @@ function* gateBackward(
   const written = elementsOf(toOutput) + elementsOf(toLogits);
   const read = written + elementsOf(gradient);
   const dtype = context.formats.activation;
-  yield* compute({ kind: 'copy', read, written, dtype }, [output, logits, gradient], [toOutput, toLogits]);
+  yield* compute(layOut(dtype, { read, written, runs: [] }), [output, logits, gradient], [toOutput, toLogits]);
   for (const { block } of [output, logits]) yield* release(block);
   return { toOutput, toLogits };
 }

@@ -26,21 +26,25 @@ export const mlpTensors = ({ up, activated }: MlpSaved): readonly Tensor[] =>
 export const activationOp = (
   { job, formats }: LayerContext,
   pass: Activation['pass'],
-  elements: number,
+  { elements, width, weighted }: Pick<Activation, 'elements' | 'width' | 'weighted'>,
 ): Activation => ({
   kind: 'activation',
   activation: job.model.activation,
   gated: job.model.gated,
   pass,
   elements,
+  width,
+  weighted,
   dtype: formats.activation,
 });
 /** Projections into an MLP of that width. */
 export const upWidth = ({ job }: LayerContext, width: number): number => (job.model.gated ? 2 : 1) * width;
 
+const outputsOf = ({ tokens }: LayerContext, width: number) => ({ elements: tokens * width, width, weighted: false });
+
 function* activate(context: LayerContext, up: Tensor, width: number): Program<Tensor> {
   const activated = yield* activation(context, [context.tokens, width]);
-  yield* compute(activationOp(context, 'forward', context.tokens * width), [up], [activated]);
+  yield* compute(activationOp(context, 'forward', outputsOf(context, width)), [up], [activated]);
   return activated;
 }
 
@@ -51,7 +55,8 @@ export function* splitMlpForward(
   { normalised, dropsActivated, allocated }: { normalised: Tensor; dropsActivated: boolean; allocated: Allocated },
 ): Program<{ output: Tensor; saved: MlpSaved }> {
   const weight = weightOf(weights, `${name} up`).value;
-  const up = yield* columnForward(context, normalised, weight, upWidth(context, width));
+  const bias = findWeight(weights, `${name} up bias`);
+  const up = yield* columnForward(context, normalised, { weight, bias, width: upWidth(context, width) });
   const activated = yield* activate(context, up, width);
   const down = weightOf(weights, `${name} down`).value;
   const output = yield* rowForward(context, { input: activated, weight: down, allocated });
@@ -81,7 +86,7 @@ export function* splitMlpUp(
   { up, toActivated, normalised }: { up: Tensor; toActivated: Tensor; normalised: () => Program<Tensor> },
 ): Program<Tensor> {
   const toUp = yield* scratch(context, up.shape);
-  yield* compute(activationOp(context, 'backward', context.tokens * width), [up, toActivated], [toUp]);
+  yield* compute(activationOp(context, 'backward', outputsOf(context, width)), [up, toActivated], [toUp]);
   yield* release(toActivated.block);
   yield* release(up.block);
   yield* biasBackward(context, { gradients: [toUp], bias: findWeight(weights, `${name} up bias`) });

@@ -37,6 +37,8 @@ export interface Chunk {
   /** Position along the data's way through the model. */
   readonly position: number;
   readonly layers: readonly LayerKind[];
+  /** Number of the first of them in the model. */
+  readonly firstLayer: number;
   readonly hasEmbedding: boolean;
   /** The layers of the multi-token predictors, which stand before the head. */
   readonly predictors: readonly LayerKind[];
@@ -55,11 +57,11 @@ export const chunksOf = (model: Model, split: readonly number[]): readonly Chunk
   const kinds = layerKinds(model);
   let start = 0;
   return split.map((count, position) => {
-    const layers = kinds.slice(start, start + count);
+    const [layers, firstLayer] = [kinds.slice(start, start + count), start];
     start += count;
     const hasHead = position === split.length - 1;
     const predictors = hasHead ? predictorsOf(model) : NO_PREDICTORS;
-    return { position, layers, hasEmbedding: position === 0, predictors, hasHead };
+    return { position, layers, firstLayer, hasEmbedding: position === 0, predictors, hasHead };
   });
 };
 

@@ -3,7 +3,7 @@ import type { LayerKind } from '../scenario/layer-kind.ts';
 import type { Model } from '../scenario/model.ts';
 import { layerParameters, routedParameters } from './layer-parameters.ts';
 import type { Parameter } from './parameter.ts';
-import { norm, replicated, sharded, table, words } from './parameter.ts';
+import { columns, copiedMatrix, norm, table, words } from './parameter.ts';
 
 /** Units of one name have the same weights and do the same work. A predictor predicts one token further than what is before it. */
 export type Unit =
@@ -14,9 +14,12 @@ export const EMBEDDING: Unit = { kind: 'embedding', name: 'embedding' };
 export const HEAD: Unit = { kind: 'head', name: 'head' };
 export const layerUnit = (layer: LayerKind): Unit => ({ kind: 'layer', name: layer.name, layer });
 
-/** What a unit holds on one rank. The routed experts travel among other ranks than the rest, and so stand apart. */
+/**
+ * What a unit holds on one rank. The routed experts travel among other ranks than the rest, and the embedding's table may
+ * have copies elsewhere that are shared out alike, and so both stand apart.
+ */
 export type UnitParameters = Readonly<Record<Part, readonly Parameter[]>>;
-export const PARTS = ['shared', 'experts'] as const;
+export const PARTS = ['shared', 'table', 'experts'] as const;
 export type Part = (typeof PARTS)[number];
 
 /** What the sizes of a rank's parameters depend on, beside the model. */
@@ -33,43 +36,53 @@ export const parametersOf = (unit: Unit, model: Model, split: Split): UnitParame
   const { tp, isSplit } = split;
   switch (unit.kind) {
     case 'embedding':
-      return alone([
-        table('token embedding', { model, tp, isCopy: false }),
-        ...(model.position === 'learned' ? [replicated('position embedding', model.positions * model.hidden)] : []),
-        ...(model.embeddingNorm ? norm('embedding norm', model) : []),
-      ]);
+      return {
+        shared: [
+          // Every tensor rank has the gradient of all rows.
+          ...(model.position === 'learned'
+            ? [copiedMatrix('position embedding', { inputs: model.positions, outputs: model.hidden }, 'never')]
+            : []),
+          ...(model.embeddingNorm ? norm('embedding norm', model) : []),
+        ],
+        table: [table('token embedding', { model, tp, isCopy: false })],
+        experts: [],
+      };
     case 'layer':
       return {
         shared: layerParameters(model, unit.layer, tp),
+        table: [],
         experts: routedParameters(model, unit.layer, split),
       };
     case 'predictor':
       return {
-        shared: predictorParameters(model, unit.layer, split),
+        shared: predictorParameters(model, unit.layer, tp),
+        table: isSplit ? [table('token embedding', { model, tp, isCopy: true })] : [],
         experts: routedParameters(model, unit.layer, split),
       };
     case 'head':
-      return alone([
-        ...norm('final norm', model),
-        ...(model.tied && !isSplit ? [] : [table('head', { model, tp, isCopy: model.tied })]),
-        ...(model.bias.head ? [words('head bias', model, tp)] : []),
-      ]);
+      return {
+        shared: [
+          ...norm('final norm', model),
+          ...(model.tied ? [] : [table('head', { model, tp, isCopy: false })]),
+          ...(model.bias.head ? [words('head bias', model, tp)] : []),
+        ],
+        table: model.tied && isSplit ? [table('head', { model, tp, isCopy: true })] : [],
+        experts: [],
+      };
     default:
       return unit satisfies never;
   }
 };
-const alone = (shared: readonly Parameter[]): UnitParameters => ({ shared, experts: [] });
 
 /**
  * Norms of what comes before and of the next token's embedding, their projection to one, a layer, and a norm
  * (DeepSeek-V3, arXiv 2412.19437, section 2.2). Predictors stand on the last stage, as in Megatron-Core; where the
  * embedding is on another, they look tokens up in a copy of its table. The head is the model's.
  */
-const predictorParameters = (model: Model, kind: LayerKind, { tp, isSplit }: Split): readonly Parameter[] => [
-  ...(isSplit ? [table('token embedding', { model, tp, isCopy: true })] : []),
+const predictorParameters = (model: Model, kind: LayerKind, tp: number): readonly Parameter[] => [
   ...norm('hidden norm', model),
   ...norm('token norm', model),
-  sharded('merge', 2 * model.hidden * model.hidden, tp),
+  columns('merge', { inputs: 2 * model.hidden, groups: [model.hidden] }, tp),
   ...layerParameters(model, kind, tp),
   ...norm('predictor norm', model),
 ];

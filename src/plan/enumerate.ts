@@ -17,9 +17,21 @@ export interface Point {
 }
 
 export const jobAt = (
-  { model, cluster, workload, software, seed }: Scenario,
+  { model, cluster, workload, software, training, seed }: Scenario,
   { devices, precision, recompute, offload, layout }: Point,
-): Job => ({ model, cluster, workload, software, seed, devices, precision, recompute, offload, layout });
+): Job => ({
+  model,
+  cluster,
+  workload,
+  software,
+  training,
+  seed,
+  devices,
+  precision,
+  recompute,
+  offload,
+  layout,
+});
 
 /** How the devices stand to each other. */
 export interface Grid extends Pick<Layout, 'tp' | 'cp' | 'contextKind' | 'ep' | 'etp' | 'pp' | 'dp'> {

@@ -3,6 +3,7 @@ import type { Bytes } from '../units/quantity.ts';
 import type { Cluster, Figure } from './cluster.ts';
 import type { Ratio } from '../units/quantity.ts';
 import type { Model } from './model.ts';
+import type { Training } from './training.ts';
 
 export const SCHEDULES = ['gpipe', '1f1b', 'interleaved', 'zb-h1', 'zb-v', 'dualpipe'] as const;
 export type ScheduleName = (typeof SCHEDULES)[number];
@@ -119,6 +120,7 @@ export interface Job {
   readonly recompute: Recompute;
   readonly offload: Offload;
   readonly software: Software;
+  readonly training: Training;
   readonly seed: number;
 }
 

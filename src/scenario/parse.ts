@@ -12,6 +12,8 @@ import { deepFreeze } from './freeze.ts';
 import { complaintAt, complaintsAbout, show } from './issues.ts';
 import type { Library } from './library.ts';
 import type { Model } from './model.ts';
+import { runContradictions } from './real-run-contradictions.ts';
+import { runFrom } from './real-run-schema.ts';
 import {
   devicesAxis,
   layoutShape,
@@ -22,7 +24,7 @@ import {
 } from './scenario-schema.ts';
 import type { Scenario } from './scenario.ts';
 import type { Source, Tree } from './tree.ts';
-import { isRecord, nearestAt, readTree } from './tree.ts';
+import { isRecord, readAt, readTree } from './tree.ts';
 
 export type Parsed =
   | { readonly kind: 'scenario'; readonly scenario: Scenario }
@@ -42,6 +44,7 @@ export const parseScenario = (source: Source, library: Library): Parsed => {
     ...cluster.complaints,
     ...(checked.success ? [] : complaintsAbout(checked.error, tree)),
     ...contradictions(fixedOf(tree, model.value, cluster.value), tree),
+    ...runContradictions(tree),
   ];
   if (all.length > 0 || !checked.success || model.value === null || cluster.value === null) return refuse(all);
   const named = {
@@ -74,6 +77,7 @@ const titleOf = (text: string): string | null => {
 type Written = z.output<typeof scenarioSchema>;
 
 const questionOf = ({ layout, memory, ...written }: Written): Omit<Scenario, 'title' | 'model' | 'cluster'> => {
+  const { sequence, globalBatch, tokens } = written.workload;
   return {
     devices: written.devices,
     workload: written.workload,
@@ -84,6 +88,7 @@ const questionOf = ({ layout, memory, ...written }: Written): Omit<Scenario, 'ti
     software: written.software,
     search: written.search,
     memoryMargin: memory.margin,
+    ...runFrom(written, { tokens, stepTokens: sequence * globalBatch, seed: written.seed }),
     seed: written.seed,
   };
 };
@@ -114,12 +119,6 @@ const fixedOf = (tree: Tree, model: Model | null, cluster: Cluster | null): Fixe
     precision: tree.children.has('precision') ? (readAt(precisionAxis, tree, 'precision') ?? []) : [PRECISION],
     recompute: only(recomputeAxis, 'recompute'),
   };
-};
-
-const readAt = <Value>(schema: z.ZodType<Value>, tree: Tree, path: string): Value | null => {
-  const found = nearestAt(tree, path.split('.'));
-  const checked = found.path === path ? schema.safeParse(found.value) : undefined;
-  return checked?.success === true ? checked.data : null;
 };
 
 const single = <Value>(values: readonly Value[]): Value | null => (values.length === 1 ? (values[0] ?? null) : null);

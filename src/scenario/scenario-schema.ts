@@ -6,6 +6,7 @@ import { CONTEXT_KINDS, NO_OFFLOAD, PRECISIONS, RECOMPUTE_MODULES, SCHEDULES, ZE
 import { ALLOCATOR_OVERHEAD, EXPERT_IMBALANCE, FRAMEWORK_MEMORY, PRECISION } from './defaults.ts';
 import { ratio } from '../units/quantity.ts';
 import { LAYERS_MAX, modelSchema } from './model-schema.ts';
+import { runShape } from './real-run-schema.ts';
 import type { ContextRanks } from './scenario.ts';
 import { BREADTHS } from './scenario.ts';
 import { axis, closed, count, figure, flag, oneOf, share, size, whole, words } from './shape.ts';
@@ -195,6 +196,7 @@ const shape = {
     .default('usual')
     .describe('What a free axis tries: what most people use, or everything that is legal.'),
   seed: whole(0).default(1),
+  ...runShape,
 };
 
 /** As it is parsed: the model and the cluster are read first, since they may stand in other files. */

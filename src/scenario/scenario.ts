@@ -2,6 +2,7 @@
 import type { Cluster } from './cluster.ts';
 import type { ContextKind, Offload, Precision, Recompute, ScheduleName, Software, Workload, ZeroStage } from './job.ts';
 import type { Model } from './model.ts';
+import type { RealRun } from './real-run.ts';
 import type { Ratio } from '../units/quantity.ts';
 
 export const BREADTHS = ['usual', 'whole'] as const;
@@ -34,7 +35,7 @@ export interface LayoutSpace {
 }
 
 /** Frozen, whole, and valid by itself: nothing deeper checks configuration again. */
-export interface Scenario {
+export interface Scenario extends RealRun {
   /** The question in a line: the first comment of the file, or what the flags amount to. */
   readonly title: string;
   readonly model: Model;

@@ -1,6 +1,7 @@
 /** YAML read into plain values that remember where each of them stands, so that a complaint can point at it. */
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import type { Document, ErrorCode, YAMLMap, YAMLParseError, YAMLSeq } from 'yaml';
+import type { z } from 'zod';
 import type { Complaint, Place } from './complaint.ts';
 import { nearestName } from './nearest.ts';
 
@@ -93,6 +94,13 @@ export const nearestAt = (tree: Tree, path: readonly PropertyKey[]): Tree => {
   const [first, ...rest] = path;
   const child = first === undefined ? undefined : tree.children.get(String(first));
   return child === undefined ? tree : nearestAt(child, rest);
+};
+
+/** What is written at `path`, read by itself; null when it is absent, or wrong and complained of elsewhere. */
+export const readAt = <Value>(schema: z.ZodType<Value>, tree: Tree, path: string): NonNullable<Value> | null => {
+  const found = nearestAt(tree, path.split('.'));
+  const checked = found.path === path ? schema.safeParse(found.value) : undefined;
+  return checked?.success === true ? (checked.data ?? null) : null;
 };
 
 /** Of keys (`experts.active`) that do not go together, the first that was written here and not in what the file builds upon. */

@@ -106,7 +106,7 @@ const figuresAt = (job: Job, self: Rank, { fabric, cache }: { fabric: string; ca
       kept: forward.memory.net.reduce((sum, size) => sum + size, 0),
       atop: backward.memory.peak,
       ...movableIn(context, machine, forward),
-      shared: elementsOfAll(parameters.shared),
+      shared: elementsOfAll(parameters.shared) + elementsOfAll(parameters.table),
       experts: elementsOfAll(parameters.experts),
     };
   };
@@ -134,6 +134,7 @@ const sampleOf = (context: DeviceContext): DeviceContext => {
   const chunk: Chunk = {
     position: 0,
     layers: isAgain ? [...kinds, ...kinds] : kinds,
+    firstLayer: 0,
     hasEmbedding: true,
     predictors: last!.predictors,
     hasHead: true,

@@ -91,10 +91,12 @@ export class KahnWorld implements World<Course> {
     },
     allocate: ({ state }, { size, purpose, tier }) => {
       state.ledger.add(purpose, size, tier);
-      return { id: blockId(this.#blocks++), size, purpose, values: null };
+      return { id: blockId(this.#blocks++), size, purpose, at: null };
     },
     release: ({ state }, { block }) => state.ledger.add(block.purpose, -block.size),
-    load: (strand, { into }) => this.#spend(strand, 'input', hostTime(this.#machine, sizeOf(into))),
+    // States are there before the first step, which is what is timed.
+    load: (strand, { into, source }) =>
+      source.kind === 'states' ? undefined : this.#spend(strand, 'input', hostTime(this.#machine, sizeOf(into))),
     store: (strand, { size }) => this.#spend(strand, 'input', transferTime(size, this.#machine.storageRate)),
     move: (strand, effect) => this.#move(strand, effect),
     copy: (strand, { size, to }) => this.#copy(strand, size, to),
@@ -103,6 +105,8 @@ export class KahnWorld implements World<Course> {
     },
     sleep: (strand, { delay }) => this.#spend(strand, 'bubble', delay),
     now: ({ state }) => state.at,
+    observe: () => 'go on',
+    route: (_, { expected }) => expected,
     mark: (strand, effect) => mark(strand, effect),
     collective: (strand, effect) => this.#collective(strand, effect),
     section: (strand, effect) => this.#section(strand, effect),
@@ -178,8 +182,12 @@ export class KahnWorld implements World<Course> {
     const shape = collectiveShape(effect, this.#machine.scaleUpDomain);
     const scratch = scratchBytes(shape);
     state.ledger.add('communication', scratch);
-    state.meter.send(effect.group.axis, sentBytes(shape, positionIn(effect.group, rank)));
-    this.#spend(strand, TERM_OF_AXIS[effect.group.axis], collectiveTime(shape, this.#machine.links));
+    const { axis } = effect.group;
+    state.meter.send(axis, sentBytes(shape, positionIn(effect.group, rank)));
+    const duration = collectiveTime(shape, this.#machine.links);
+    // The ranks of a stage are there together; the stages of a pipeline are not.
+    if (axis === 'pp') this.#spend(strand, TERM_OF_AXIS[axis], duration, 'meet');
+    else this.#spend(strand, TERM_OF_AXIS[axis], duration);
     state.ledger.add('communication', -scratch);
   }
 
@@ -215,10 +223,10 @@ export class KahnWorld implements World<Course> {
     strand.state.meter.copy(to, size);
     this.#spend(strand, 'offload', hostTime(this.#machine, size));
   }
-  #spend({ state }: Strand<Course>, term: Term, duration: Seconds): void {
+  #spend({ state }: Strand<Course>, term: Term, duration: Seconds, kind: 'run' | 'meet' = 'run'): void {
     const end = later(state.at, duration);
     state.meter.spend(term, end - state.at);
-    state.tape?.write({ kind: 'run', nanoseconds: end - state.at });
+    state.tape?.write({ kind, nanoseconds: end - state.at });
     state.at = end;
     state.cause = term;
   }

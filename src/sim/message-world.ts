@@ -4,11 +4,12 @@
  */
 import { messageProgram } from '../collectives/collective.ts';
 import { pushTime } from '../collectives/link-rate.ts';
-import type { Compute, Mark, Move, Program, Receive, ReceiveAny, Section, Send } from '../effects/effect.ts';
+import type { Compute, Load, Mark, Move, Program, Receive, ReceiveAny, Section, Send } from '../effects/effect.ts';
 import type { Handlers, World } from '../effects/program.ts';
 import { blocked, Descend, Strand } from '../effects/program.ts';
 import { sizeOf } from '../effects/tensor.ts';
 import type { Trace, TraceEntry } from '../effects/trace.ts';
+import { strandPath } from '../effects/trace.ts';
 import { costOf, isOnHost } from '../kernels/op.ts';
 import type { Rank } from '../units/identity.ts';
 import { blockId } from '../units/identity.ts';
@@ -31,6 +32,8 @@ import { TERM_OF_AXIS, termOfOp } from './terms.ts';
 /** What a strand carries: its own time is when it last went on. */
 export interface Path {
   at: Instant;
+  readonly name: string;
+  forkCount: number;
   readonly tape: LedgerTape;
   readonly meter: Meter;
   readonly parent: Strand<Path> | null;
@@ -52,8 +55,10 @@ export interface Conditions {
   readonly restart: Seconds;
 }
 
-const path = (at: Instant, parent: Strand<Path> | null): Path => ({
+const path = (at: Instant, parent: Strand<Path> | null, name: string): Path => ({
   at,
+  name,
+  forkCount: 0,
   tape: new LedgerTape(),
   meter: new Meter(),
   parent,
@@ -98,11 +103,10 @@ export class MessageWorld implements World<Path> {
     receiveAny: (strand, effect) => this.#receiveAny(strand, effect),
     allocate: ({ state }, { size, purpose, tier }) => {
       state.tape.add(purpose, size, tier);
-      return { id: blockId(this.#blocks++), size, purpose, values: null };
+      return { id: blockId(this.#blocks++), size, purpose, at: null };
     },
     release: ({ state }, { block }) => state.tape.add(block.purpose, -block.size),
-    load: (strand, { into }) =>
-      this.#occupy(strand, 'pcie', { name: 'load', term: 'input', duration: hostTime(this.#machine, sizeOf(into)) }),
+    load: (strand, effect) => this.#load(strand, effect),
     store: (strand, { size }) =>
       this.#occupy(strand, 'storage', {
         name: 'store',
@@ -114,13 +118,15 @@ export class MessageWorld implements World<Path> {
     draw: (_, { stream }) => this.#draws.next(stream),
     sleep: (strand, { delay }) => this.#resumeAt(strand, later(this.#now, delay), 'bubble'),
     now: () => this.#now,
+    observe: () => 'go on',
+    route: (_, { expected }) => expected,
     mark: (strand, effect) => this.#mark(strand, effect),
     collective: ({ rank }, effect) => new Descend(messageProgram(effect, rank)),
     section: (strand, effect) => this.#section(strand, effect),
   };
 
-  fork(parent: Strand<Path>): Path {
-    const child = path(this.#now, parent);
+  fork(parent: Strand<Path>, name: string | null): Path {
+    const child = path(this.#now, parent, strandPath(parent.state.name, name, parent.state.forkCount++));
     parent.state.tape.fork(child.tape);
     return child;
   }
@@ -134,7 +140,7 @@ export class MessageWorld implements World<Path> {
 
   /** Runs the programs side by side until nothing is left to happen. */
   run(programs: readonly { rank: Rank; program: Program<unknown> }[]): readonly Strand<Path>[] {
-    const strands = programs.map(({ rank, program }) => new Strand(this, rank, path(instantZero, null), program));
+    const strands = programs.map(({ rank, program }) => new Strand(this, rank, path(instantZero, null, ''), program));
     for (const strand of strands) strand.resume(undefined);
     for (let event = this.#agenda.take(); event !== null; event = this.#agenda.take()) {
       this.#now = event.at;
@@ -160,6 +166,13 @@ export class MessageWorld implements World<Path> {
       this.#occupy(strand, 'compute', speed === 1 ? work : { ...work, duration: times(duration, 1 / speed) });
     });
     return blocked;
+  }
+
+  /** States are there before the first step, which is what is timed. */
+  #load(strand: Strand<Path>, { into, source }: Load): void | typeof blocked {
+    if (source.kind === 'states') return;
+    const duration = hostTime(this.#machine, sizeOf(into));
+    return this.#occupy(strand, 'pcie', { name: 'load', term: 'input', duration });
   }
 
   /** While it is on its way, a block is held at both ends. */
@@ -216,7 +229,8 @@ export class MessageWorld implements World<Path> {
     const { end } = this.#reserve(rank, `${isNear ? 'scale-up' : 'nic'} ${axis}`, pushTime(size, link));
     const arrived = later(end, link.latency);
     state.meter.send(axis, size);
-    this.#trace.push({ kind: 'message', from: rank, to, axis, tag, size, sent: this.#now, arrived });
+    const sent = this.#now;
+    this.#trace.push({ kind: 'message', from: rank, to, axis, tag, strand: state.name, size, sent, arrived });
     this.#agenda.add(arrived, () => this.#deliver(rank, to, tag, arrived));
   }
 

@@ -63,11 +63,20 @@ interface Score {
   readonly arrivals: Float64Array;
   /** The messages after the last slot, by receiving stage. */
   readonly mail: readonly number[][];
-  /** The message that a stage waits for: an index of `arrivals`, `MAIL`, or -1 for none. */
+  /** Where all stages wait for each other, in the order of the step. */
+  readonly meetings: Meeting[];
+  /** The message that a stage waits for: an index of `arrivals`, `MAIL`, `MEETING`, or -1 for none. */
   readonly awaited: Int32Array;
   wake: (stage: number) => void;
 }
 const MAIL = -2;
+const MEETING = -3;
+
+/** How many stages have come to it, and when the last one did. */
+interface Meeting {
+  count: number;
+  latest: number;
+}
 
 const scoreOf = (job: Job, { machine, cache }: Context): Score => {
   const { pp, vp } = job.layout;
@@ -80,6 +89,7 @@ const scoreOf = (job: Job, { machine, cache }: Context): Score => {
     perStage,
     arrivals: cache.arrivals.ofLength(pp * perStage),
     mail: Array.from({ length: pp }, () => []),
+    meetings: [],
     awaited: new Int32Array(pp).fill(-1),
     wake: () => undefined,
   };
@@ -120,6 +130,9 @@ class Player implements StageCourse {
   #line = 0;
   #lane = 0;
   #stream = 0;
+  /** Meetings left behind, and whether the stage has come to the next one. */
+  #met = 0;
+  #isThere = false;
 
   constructor(score: Score, timed: TimedStage) {
     const { layout } = score.job;
@@ -197,6 +210,8 @@ class Player implements StageCourse {
         if (isSlot) this.#send(index, instruction.size);
         else this.#sendMail(instruction.size);
         return true;
+      case 'meet':
+        return this.#meet(instruction.nanoseconds);
       case 'start':
         this.#start(instruction);
         return true;
@@ -209,6 +224,27 @@ class Player implements StageCourse {
       default:
         return instruction satisfies never;
     }
+  }
+
+  /** False until the last stage has come. What all do together is timed as if it had begun only then. */
+  #meet(busy: number): boolean {
+    const { meetings, awaited } = this.#score;
+    const meeting = (meetings[this.#met] ??= { count: 0, latest: 0 });
+    if (!this.#isThere) {
+      meeting.count++;
+      meeting.latest = Math.max(meeting.latest, this.at);
+      this.#isThere = true;
+    }
+    if (meeting.count < awaited.length) {
+      awaited[this.stage] = MEETING;
+      return false;
+    }
+    for (let stage = 0; stage < awaited.length; stage++) this.#wakeFor(stage, MEETING);
+    this.#waitUntil(meeting.latest, 'bubble');
+    this.at += busy;
+    this.#met++;
+    this.#isThere = false;
+    return true;
   }
 
   #start({ name, nanoseconds: busy, isStreamed }: Extract<Instruction, { kind: 'start' }>): void {

@@ -174,7 +174,7 @@ function* passes(
         yield* back(chunk, index);
       }
   yield* finishReductions(stage);
-  yield* finishStep(context, owned);
+  yield* finishStep(context, owned, 1);
   const of = (kind: PassKind): Passes[] => {
     const at = (chunk: number, index: number): Piece | undefined => taken.get(`${kind} ${chunk} ${index}`);
     const all = chunks.map((chunk) => ({

@@ -70,10 +70,12 @@ const aloneAt = (
   stage: number,
   { machine, cache, composition, layer, states }: Circumstances,
 ): StageAlone => {
-  const { schedule, dp, zero, replicas, vp } = job.layout;
+  const { schedule, pp, dp, zero, replicas, vp } = job.layout;
   const half = schedule === 'dualpipe' ? 2 : 1;
   const microbatches = Math.min(4, microbatchesOf(job) / half);
-  const rest = [schedule, vp, dp, zero, replicas, microbatches, job.offload.optimizer, recomputedLayers(job)].join(' ');
+  const rest = [schedule, pp, vp, dp, zero, replicas, microbatches, job.offload.optimizer, recomputedLayers(job)].join(
+    ' ',
+  );
   const key = `${circumstances(job, layer)}|${states}|${composition}|${rest}`;
   let alone = cache.stages.get(key);
   if (alone === undefined) {

@@ -13,6 +13,8 @@ export type Instruction =
   | { readonly kind: 'send'; readonly size: number }
   /** Starts work beside: on the stream of the rank's traffic, behind what is there, or by itself. */
   | { readonly kind: 'start'; readonly name: string; readonly nanoseconds: number; readonly isStreamed: boolean }
+  /** Waits until all stages have come as far, and is busy together with them. */
+  | { readonly kind: 'meet'; readonly nanoseconds: number }
   /** Waits for the oldest work of that name not yet waited for; the wait counts as `term`. */
   | { readonly kind: 'wait'; readonly name: string; readonly term: Term };
 

@@ -57,7 +57,7 @@ export const trafficBound = (job: Job, machine: Machine): TrafficBound => {
       (zero === 0 ? 2 : 1) * once(last, DTYPE_BYTES[gradient]) + 2 * amongCopies(last, DTYPE_BYTES[gradient]),
     update: (held) => {
       const elements = share(held);
-      const adam = adamCost({ kind: 'adam', on: 'card', elements, gradient, weight, master: hasMaster });
+      const adam = adamCost({ elements, gradient, weight, master: hasMaster });
       const norm = squaredNormCost({ kind: 'squared-norm', elements, dtype: gradient });
       const onCard = nanoseconds((adam.traffic + norm.traffic) / machine.memoryRate);
       if (job.offload.optimizer === 'none') return onCard;

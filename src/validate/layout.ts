@@ -4,6 +4,7 @@ import type { Cluster } from '../scenario/cluster.ts';
 import type { Job, Layout, Offload, Precision, Recompute, Software } from '../scenario/job.ts';
 import { positionCount } from '../scenario/layer-split.ts';
 import type { Model } from '../scenario/model.ts';
+import { DEFAULT_TRAINING } from '../scenario/training.ts';
 import type { Batch } from './batch.ts';
 import { batchesOf } from './batch.ts';
 import type { Filled } from './filled.ts';
@@ -71,6 +72,7 @@ const jobsOf = (
         ...settled,
         recompute: recompute.value,
         offload: offload.value,
+        training: DEFAULT_TRAINING,
         seed: 1,
       },
       assumed: [grid, batch, pipelining, sequenceParallel, recompute, offload].flatMap(({ assumed }) => assumed),

@@ -32,7 +32,7 @@ import { timePrograms } from '../worlds/timed.ts';
 const blank = (elements: number): Tensor => ({
   shape: [elements],
   dtype: 'fp32',
-  block: { id: blockId(0), size: zeroBytes, purpose: 'workspace', values: null },
+  block: { id: blockId(0), size: zeroBytes, purpose: 'workspace', at: null },
   offset: 0,
 });
 /** Nanoseconds until the last rank is done. */

@@ -29,12 +29,12 @@ const replicaParameters = ({ model, layout }: Job): number => {
     chunksOf(model, splitLayers(model.layers, positionCount(layout), endsOf(model, layout)))
       .flatMap((chunk) => unitsOf(chunk))
       .flatMap((unit) => {
-        const { shared, experts } = parametersOf(unit, model, { tp, ep, etp, isSplit: pp > 1 });
+        const { shared, table, experts } = parametersOf(unit, model, { tp, ep, etp, isSplit: pp > 1 });
         const whole = (parameters: typeof shared, ranks: number): readonly number[] =>
           parameters
             .filter(({ isCopy }) => !isCopy)
             .map(({ elements, padding, isSharded }) => (isSharded ? ranks * (elements - padding) : elements));
-        return [...whole(shared, tp), ...whole(experts, etp).map((elements) => ep * elements)];
+        return [...whole([...shared, ...table], tp), ...whole(experts, etp).map((elements) => ep * elements)];
       }),
   );
 };
@@ -73,7 +73,8 @@ const placed = (job: Job, purpose: 'weights' | 'gradients' | 'optimizer'): reado
 /** Elements of all ranks, and what they come to when the ranks that hold the same share them out, part by part. */
 const elementsOfRanks = (job: Job): { readonly whole: number; readonly shared: number; readonly units: number } => {
   const { cp, dp, replicas } = job.layout;
-  const shards = { shared: (cp * dp) / replicas, experts: expertDataRanks(job.layout) / replicas };
+  const same = (cp * dp) / replicas;
+  const shards = { shared: same, table: same, experts: expertDataRanks(job.layout) / replicas };
   let [whole, shared, units] = [0, 0, 0];
   for (const index of positions(job.devices)) {
     const { chunks, layer } = deviceContext(job, rank(index));

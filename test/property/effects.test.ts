@@ -25,12 +25,21 @@ import { bytes } from '../../src/units/quantity.ts';
 import { anyJob } from '../worlds/job-case.ts';
 import { clocked, machine, MULTIPLY, MULTIPLY_TIME, of, pause, resultOf, runAll } from '../worlds/small-world.ts';
 
+/** A sample: which one does not matter where nothing is read. */
+const SAMPLE = {
+  kind: 'tokens',
+  what: 'ids',
+  split: 'train',
+  sequence: 0,
+  at: { batch: 1, starts: [0], length: 1 },
+} as const;
+
 describe('each effect takes the time that the machine says', () => {
   test('a load and a move: the latency and the bytes over the bus to the host', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 1e6 }), (half) => {
         const loads = function* (): Program<void> {
-          yield* load(yield* of(2 * half));
+          yield* load(yield* of(2 * half), SAMPLE);
         };
         const moves = function* (): Program<void> {
           yield* move((yield* of(2 * half)).block, 'dram');
@@ -44,7 +53,7 @@ describe('each effect takes the time that the machine says', () => {
   test('a store: the bytes at the storage rate', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 1e6 }), (eighth) => {
-        expect(clocked(store(bytes(8 * eighth)))).toBe(eighth);
+        expect(clocked(store(bytes(8 * eighth), { kind: 'commit', step: 1 }))).toBe(eighth);
       }),
     );
   });
@@ -80,7 +89,7 @@ describe('a lane does one thing at a time', () => {
   };
   test('two operations of a rank queue, and so do two copies to its host, but not one of each', () => {
     const copy = function* (): Program<void> {
-      yield* load(yield* of(1000));
+      yield* load(yield* of(1000), SAMPLE);
     };
     expect(clocked(twice(() => compute(MULTIPLY, [], [])))).toBe(2 * MULTIPLY_TIME);
     expect(clocked(twice(copy))).toBe(2 * 550);

@@ -7,6 +7,7 @@ import { costOf } from '../../src/kernels/op.ts';
 import { FORMATS } from '../../src/model/precision.ts';
 import type { Job, Offload } from '../../src/scenario/job.ts';
 import { microbatchesOf, NO_OFFLOAD } from '../../src/scenario/job.ts';
+import { DEFAULT_TRAINING } from '../../src/scenario/training.ts';
 import { bound } from '../../src/sim/bound.ts';
 import type { Evaluation } from '../../src/sim/evaluation.ts';
 import { TERMS } from '../../src/sim/evaluation.ts';
@@ -231,7 +232,16 @@ describe('the optimizer', () => {
   });
 
   const adamOp = (elements: number, on: 'card' | 'host') =>
-    ({ kind: 'adam', elements, gradient: formats.gradient, weight: formats.weight, master: true, on }) as const;
+    ({
+      kind: 'adam',
+      elements,
+      gradient: formats.gradient,
+      weight: formats.weight,
+      master: true,
+      decays: [],
+      rates: { ...DEFAULT_TRAINING, step: 1 },
+      on,
+    }) as const;
 
   test('on an endlessly fast host behind an endlessly fast bus saves the card its step, and nothing else', () => {
     const endless = figure<never>(1e30);

@@ -1,6 +1,7 @@
 /** Laws of what operations cost: products, bytes that pass once, and time that falls short of no roof. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { Matmul } from '../../src/kernels/op/matmul.ts';
 import type { Op } from '../../src/kernels/op.ts';
 import { classOf, costOf } from '../../src/kernels/op.ts';
 import type { GroupedMatmul } from '../../src/kernels/op/grouped-matmul.ts';
@@ -47,6 +48,7 @@ test('one group is a plain product, and grouped products are never faster than o
         dtype,
         output,
         accumulates,
+        bias: false,
         isAttention: false,
       };
       expect(opTime({ ...op, groups: 1 }, machine)).toBe(opTime(plain, machine));
@@ -61,6 +63,7 @@ test('one group is a plain product, and grouped products are never faster than o
 });
 
 test('flash attention multiplies its pairs with keys and values of their own widths', () => {
+  const at = { batch: 2, starts: [0], length: 8 };
   const shape = {
     kind: 'flash-attention',
     batch: 2,
@@ -72,6 +75,13 @@ test('flash attention multiplies its pairs with keys and values of their own wid
     keyDim: 24,
     valueDim: 16,
     dtype: 'bf16',
+    query: { tensor: 0, start: 0, stride: 144 },
+    key: { tensor: 1, start: 0, stride: 120 },
+    value: { tensor: 1, start: 72, stride: 120 },
+    queriesAt: at,
+    keysAt: { ...at, length: 4 },
+    window: null,
+    sinks: false,
   } as const;
   const forward = costOf({ ...shape, pass: 'forward' });
   const backward = costOf({ ...shape, pass: 'backward' });
@@ -86,13 +96,13 @@ test('rows are read and written once on their way to the experts and back', () =
   const rows = { kind: 'permute', tokens: 10, rows: 30, width: 4, dtype: 'bf16' } as const;
   expect(costOf({ ...rows, direction: 'spread' })).toEqual({ flops: 0, traffic: 2 * 4 * 40 });
   expect(costOf({ ...rows, direction: 'gather' })).toEqual({ flops: 120, traffic: 2 * 4 * 40 });
-  expect(costOf({ kind: 'copy', read: 3, written: 5, dtype: 'fp32' })).toEqual({ flops: 0, traffic: 32 });
+  expect(costOf({ kind: 'copy', read: 3, written: 5, runs: [], dtype: 'fp32' })).toEqual({ flops: 0, traffic: 32 });
   const top = costOf({ kind: 'top-k', pass: 'forward', tokens: 10, experts: 8, active: 2 });
   expect(top).toEqual({ flops: 400, traffic: 4 * (80 + 40) });
 });
 
 test('products of attention count as attention, whatever their batch; all others as products of matrices', () => {
-  const product: Op = {
+  const product: Matmul = {
     kind: 'matmul',
     m: 8,
     n: 8,
@@ -102,6 +112,7 @@ test('products of attention count as attention, whatever their batch; all others
     dtype: 'bf16',
     output: 'bf16',
     accumulates: false,
+    bias: false,
     isAttention: false,
   };
   for (const batch of [1, 4]) {

@@ -27,7 +27,9 @@ function* lastStage(
   for (const unit of chain) units.push({ unit, recompute, weights: yield* unitWeights(context, unit), tied: null });
   const input = yield* tensor([context.rows, model.hidden], context.formats.activation, 'activations');
   const labels = yield* tensor([context.tokens], 'int32', 'input');
-  const { saved } = yield* forwardUnits(context, units, { input, feed: { ids: null, labels } });
+  const total = yield* tensor([1], 'fp32', 'communication');
+  const { saved } = yield* forwardUnits(context, units, { input, feed: { ids: null, labels, total } });
+  yield* release(total.block);
   if (!backward) return;
   const gradient = yield* backwardUnits(context, units, { saved, gradient: null });
   expect(gradient!.shape).toEqual(input.shape);
@@ -94,10 +96,12 @@ test('a predictor keeps its tokens, their embedding, what it merges, its layer a
     const unit = layerUnit(layerKinds(job.model)[0]!);
     const work = { unit, recompute: NOTHING, weights: yield* unitWeights(context, unit), tied: null };
     const input = yield* tensor([tokens, h], 'bf16', 'activations');
-    const { output } = yield* forwardUnits(context, [work], { input, feed: { ids: null, labels: null } });
+    const total = yield* tensor([1], 'fp32', 'communication');
+    const feed = { ids: null, labels: null, total };
+    const { output } = yield* forwardUnits(context, [work], { input, feed });
     yield* release(output!.block);
   }).held.activations;
   // Ids, the embedding, two norms side by side, the layer with its input, its output, and behind it all of both again.
   const own = tokens * (4 + 2 * (h + 2 * h + h + 2 * h)) + layer;
-  expect(kept(1) - kept(0)).toBe(own + 4 * tokens * vocabulary);
+  expect(kept(1) - kept(0)).toBe(own + 4 * tokens * (vocabulary + 1));
 });

@@ -7,6 +7,7 @@ import type { Candidate, Infeasible, Neighbour, Plan, Verdict } from '../../src/
 import { keyed } from '../../src/report/json.ts';
 import type { Job } from '../../src/scenario/job.ts';
 import { NO_OFFLOAD, PLAIN_LAYOUT, PRECISIONS } from '../../src/scenario/job.ts';
+import { DEFAULT_TRAINING } from '../../src/scenario/training.ts';
 import { FREE } from '../../src/plan/edits.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 import type { StageReport } from '../../src/sim/evaluation.ts';
@@ -14,6 +15,7 @@ import { TERMS } from '../../src/sim/evaluation.ts';
 import type { Joules, Quantity } from '../../src/units/quantity.ts';
 import { bytes, dollars, flops, seconds } from '../../src/units/quantity.ts';
 import type { BandsFile } from '../../src/validate/bands.ts';
+import { PLAIN_RUN } from '../worlds/plain-run.ts';
 import { cluster, model, ratio, software } from './report-question.ts';
 
 const powers = (largest: number): Arbitrary<number> => fc.nat(largest).map((exponent) => 2 ** exponent);
@@ -56,6 +58,7 @@ const jobs: Arbitrary<Job> = fc
     recompute,
     offload: NO_OFFLOAD,
     software,
+    training: DEFAULT_TRAINING,
     seed: 1,
   }));
 
@@ -182,6 +185,7 @@ const scenarioOf = (job: Job): Scenario => ({
   software,
   search: 'usual',
   memoryMargin: ratio(0.05),
+  ...PLAIN_RUN,
   seed: 1,
 });
 

@@ -121,9 +121,9 @@ test('each axis of a layout is read in its spellings, and complained of at its p
 });
 
 test('what belongs to later versions is refused as such, not as a slip of the pen', () => {
-  for (const key of ['train', 'data', 'checkpoint', 'device'])
-    expect(printed(`${RIGHT}${key}: {}\n`)).toEqual([
-      `run.yaml:12:1 ${key}: belongs to \`angel-sim run\`, which this version does not have`,
+  for (const device of ['webgpu', 'gpujs'])
+    expect(printed(`${RIGHT}device: ${device}\n`)).toEqual([
+      `run.yaml:12:9 device: ${device} is not there yet; wanted auto or cpu`,
     ]);
   expect(only('memory: {optimizer: dram}')).toMatch(/memory\.optimizer: belongs to offloading/u);
 });

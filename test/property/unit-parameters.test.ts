@@ -27,7 +27,8 @@ describe('the parts of all ranks are the parameters of the model and its predict
               const units = chunksOf(model, splitLayers(model.layers, pp)).flatMap(unitsOf);
               const held = units.map((unit) => parametersOf(unit, model, { tp, ep, etp, isSplit: pp > 1 }));
               const total = held.reduce(
-                (sum, { shared, experts }) => sum + wholeOf(shared, tp) + ep * wholeOf(experts, etp),
+                (sum, { shared, table, experts }) =>
+                  sum + wholeOf([...shared, ...table], tp) + ep * wholeOf(experts, etp),
                 0,
               );
               expect(total).toBe(parameterCount(model) + predictorParameterCount(model));

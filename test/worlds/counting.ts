@@ -109,7 +109,7 @@ export class CountingWorld implements World<Within> {
         tally.held[purpose] += size;
         tally.live.set(id, purpose);
         tally.peak = Math.max(tally.peak, total(tally.held));
-        return { id, size, purpose, values: null };
+        return { id, size, purpose, at: null };
       },
       release: ({ rank: owner }, { block }) => {
         const { held, live } = this.tallyOf(owner);
@@ -119,6 +119,8 @@ export class CountingWorld implements World<Within> {
       collective: ({ rank: self }, effect) => this.#collective(self, effect),
       section: ({ state }, { term, program }) => new Descend(again(state, term === 'recompute', program())),
       mark: () => undefined,
+      observe: () => 'go on',
+      route: (_, { expected }) => expected,
       load: () => undefined,
       store: refuse,
       move: refuse,

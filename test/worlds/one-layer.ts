@@ -30,7 +30,8 @@ export function* unitWeights(context: LayerContext, unit: Unit): Program<UnitWei
     };
   };
   const shared = yield* place('shared');
-  return { ...shared, experts: parameters.experts.length > 0 ? yield* place('experts') : null };
+  const table = parameters.table.length > 0 ? yield* place('table') : null;
+  return { ...shared, table, experts: parameters.experts.length > 0 ? yield* place('experts') : null };
 }
 
 /** What the rank's program did, and the context it ran in. */

@@ -44,7 +44,7 @@ export const pipelinesOf = (pp: number, layout: Partial<Layout> = {}, parts: Job
 
 function* placedStep(job: Job, stage: number): Program<void> {
   const context = deviceContext(job, rank(stage * stageSize(job.layout)));
-  yield* trainStep(context, yield* placeDevice(context));
+  yield* trainStep(context, yield* placeDevice(context), 1);
 }
 
 /** One step of the first rank of every stage. All ranks of these jobs lie alike on the fabric, so they share profiles. */

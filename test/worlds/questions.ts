@@ -11,6 +11,7 @@ import type { Axis, LayoutSpace, Scenario } from '../../src/scenario/scenario.ts
 import type { ProfileCache } from '../../src/sim/cache.ts';
 import { profileCache } from '../../src/sim/cache.ts';
 import { ratio } from '../../src/units/quantity.ts';
+import { PLAIN_RUN } from './plain-run.ts';
 import { figure, tinyCluster, tinyModel, tinySoftware } from './jobs.ts';
 
 export { FREE };
@@ -30,6 +31,7 @@ export const tinyScenario = (parts: Partial<Scenario> = {}): Scenario => ({
   software: { ...tinySoftware, frameworkMemory: figure(1e5) },
   search: 'usual',
   memoryMargin: ratio(0.05),
+  ...PLAIN_RUN,
   seed: 1,
   ...parts,
 });

@@ -60,6 +60,7 @@ export const MULTIPLY: Op = {
   dtype: 'bf16',
   output: 'bf16',
   accumulates: false,
+  bias: false,
   isAttention: false,
 };
 /** Nanoseconds. */

@@ -30,7 +30,7 @@ class TierWorld implements World<Way> {
     allocate: (_, { size, purpose, tier }) => {
       const id = blockId(this.#blocks++);
       this.places.set(id, tier);
-      return { id, size, purpose, values: null };
+      return { id, size, purpose, at: null };
     },
     release: (_, { block }) => {
       if (this.places.get(block.id) !== 'hbm') throw new Error(`block ${block.id} is given up, but not on the card`);
@@ -52,6 +52,8 @@ class TierWorld implements World<Way> {
     sleep: refuse,
     now: refuse,
     mark: () => undefined,
+    observe: () => 'go on',
+    route: (_, { expected }) => expected,
     collective: (_, { operation, whole, shard }) => this.#expectHere(operation, [whole, shard]),
     section: (_, { program }) => new Descend(program()),
   };

@@ -27,22 +27,23 @@ interface Message {
 }
 type Wakeup = () => void;
 
+/** A block of this world: its elements stand in an array of its own, whatever their format. */
+interface ValueBlock extends Block {
+  readonly values: Float32Array;
+}
+const blockOf = (block: Omit<Block, 'at'>, values: Float32Array): ValueBlock => ({ ...block, at: null, values });
+const hasValues = (block: Block | ValueBlock): block is ValueBlock => 'values' in block;
+
 /** A tensor of these values, in a block of its own. */
-export const tensorOf = (values: readonly number[], dtype: Dtype = 'fp32'): Tensor => ({
-  shape: [values.length],
-  dtype,
-  block: {
-    id: blockId(-1),
-    size: bytes(values.length * DTYPE_BYTES[dtype]),
-    purpose: 'workspace',
-    values: Float32Array.from(values),
-  },
-  offset: 0,
-});
+export const tensorOf = (values: readonly number[], dtype: Dtype = 'fp32'): Tensor => {
+  const size = bytes(values.length * DTYPE_BYTES[dtype]);
+  const block = blockOf({ id: blockId(-1), size, purpose: 'workspace' }, Float32Array.from(values));
+  return { shape: [values.length], dtype, block, offset: 0 };
+};
 
 /** The values behind `tensor`; writing to them writes to the block. */
 export const valuesOf = ({ block, offset, ...tensor }: Tensor): Float32Array => {
-  if (block.values === null) throw new Error(`block ${block.id} has no values`);
+  if (!hasValues(block)) throw new Error(`block ${block.id} has no values`);
   const end = offset + elementsOf({ block, offset, ...tensor });
   if (end > block.values.length)
     throw new RangeError(`block ${block.id} of ${block.values.length} elements is read up to ${end}`);
@@ -117,6 +118,8 @@ export class ValueWorld implements World<null> {
       collective: (strand, effect) => new Descend(messageProgram(effect, strand.rank)),
       section: (_, { program }) => new Descend(program()),
       mark: () => undefined,
+      observe: () => 'go on',
+      route: (_, { expected }) => expected,
       receiveAny: refuse,
       load: refuse,
       store: refuse,
@@ -160,7 +163,7 @@ export class ValueWorld implements World<null> {
     const id = blockId(this.#blocks++);
     this.#live.add(id);
     // NaN, so that what nobody has written spoils every sum it enters. As many elements as the narrowest format fits.
-    return { id, size, purpose, values: new Float32Array(Math.ceil(size)).fill(Number.NaN) };
+    return blockOf({ id, size, purpose }, new Float32Array(Math.ceil(size)).fill(Number.NaN));
   }
 }
 

@@ -4,7 +4,14 @@ import { DTYPE_BYTES } from '../dtype.ts';
 import { bytes, flops } from '../../units/quantity.ts';
 import type { OpCost } from './cost.ts';
 
-/** output [batch, m, n] = left [batch, m, k] x right [batch, k, n], each operand stored plain (n) or transposed (t). */
+/**
+ * output [batch, m, n] = left [batch, m, k] x right [batch, k, n], each operand stored plain (n) or transposed (t), all in
+ * rows. Inputs and outputs by `transpose`, where a list stands side by side, as columns of one matrix:
+ *
+ *     nn   [left, right, bias?] -> list of outputs
+ *     nt   [list of lefts, right stored [n, k]] -> [output]
+ *     tn   [left stored [k, m], list of rights] -> [output]
+ */
 export interface Matmul {
   readonly kind: 'matmul';
   readonly m: number;
@@ -18,6 +25,8 @@ export interface Matmul {
   readonly output: Dtype;
   /** True when the product is added to what the output holds (gradient accumulation). */
   readonly accumulates: boolean;
+  /** True when a bias [n] is added to every row (`nn` only). */
+  readonly bias: boolean;
   /** True for the products of unfused attention, one a head, which count as attention. */
   readonly isAttention: boolean;
 }

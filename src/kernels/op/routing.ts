@@ -37,11 +37,28 @@ export const permuteCost = ({ direction, tokens, rows, width, dtype }: Permute):
     : elementCost(dtype, { flops: many, read: many, written: few });
 };
 
+/**
+ * `run` elements in a row, again and again along up to three outer axes: element (i, j, k, r) of input `from` at
+ * fromStart + i fromStrides[0] + j fromStrides[1] + k fromStrides[2] + r goes to the like place of output `to`.
+ */
+export interface Run {
+  readonly from: number;
+  readonly to: number;
+  readonly fromStart: number;
+  readonly toStart: number;
+  readonly run: number;
+  readonly counts: readonly [number, number, number];
+  readonly fromStrides: readonly [number, number, number];
+  readonly toStrides: readonly [number, number, number];
+}
+
 /** Lays elements out anew, some of them repeated: rows in another order, keys beside their positions. */
 export interface Copy {
   readonly kind: 'copy';
   readonly read: number;
   readonly written: number;
+  /** Empty in the programs of models that are only simulated so far. */
+  readonly runs: readonly Run[];
   readonly dtype: Dtype;
 }
 export const copyCost = ({ read, written, dtype }: Copy): OpCost => elementCost(dtype, { flops: 0, read, written });

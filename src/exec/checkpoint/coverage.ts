@@ -1,0 +1,27 @@
+/** Which elements of a whole tensor its pieces hold: of each state all of them, or the checkpoint is not whole. */
+import type { State } from '../../effects/share.ts';
+import { elementsOfShape } from '../../effects/share.ts';
+import type { TensorPieces } from './manifest.ts';
+import { runOfPiece } from './manifest.ts';
+import type { Range } from './ranges.ts';
+import { rangesOf } from './ranges.ts';
+
+/** The first element that is missing of each of the states, in words. */
+export const missingFrom = (name: string, tensor: TensorPieces, states: readonly State[]): readonly string[] =>
+  states.flatMap((state) => {
+    const ranges = tensor.pieces
+      .filter((piece) => piece.state === state)
+      .flatMap((piece) => rangesOf(runOfPiece(name, tensor, piece)));
+    const end = firstGap(ranges);
+    const size = elementsOfShape(tensor.shape);
+    return end === size ? [] : [`element ${end} of the ${size} of the ${state} of ${name}`];
+  });
+
+const firstGap = (ranges: readonly Range[]): number => {
+  let end = 0;
+  for (const { whole, length } of ranges.toSorted((a, b) => a.whole - b.whole)) {
+    if (whole > end) return end;
+    end = Math.max(end, whole + length);
+  }
+  return end;
+};

@@ -1,0 +1,209 @@
+/**
+ * Answers the effects of one rank for real: computes on its memory, exchanges letters, and keeps the books as a simulation
+ * does. One thread runs all strands of the rank, each until it has to wait.
+ */
+import { messageProgram } from '../collectives/collective.ts';
+import type { Compute, Move, Program, Route } from '../effects/effect.ts';
+import type { Handlers, World } from '../effects/program.ts';
+import { blocked, Descend, Strand } from '../effects/program.ts';
+import { elementsOf, sizeOf } from '../effects/tensor.ts';
+import { strandPath } from '../effects/trace.ts';
+import type { Backend } from '../kernels/backend.ts';
+import { isOnHost } from '../kernels/op.ts';
+import { LedgerTape } from '../memory/ledger-tape.ts';
+import type { Purpose } from '../memory/purpose.ts';
+import { opposite } from '../memory/tier.ts';
+import { blockId } from '../units/identity.ts';
+import { later } from '../units/quantity.ts';
+import type { Arena } from './arena.ts';
+import { Alarms } from './alarms.ts';
+import { Letters } from './letters.ts';
+import { operandOf } from './operand.ts';
+import type { Recorder } from './recorder.ts';
+import type { Services } from './services.ts';
+import type { Transport } from './transport.ts';
+
+/** What a strand carries. */
+export interface Errand {
+  readonly path: string;
+  readonly tape: LedgerTape;
+  readonly parent: Errand | null;
+  forkCount: number;
+}
+const errand = (path: string, parent: Errand | null): Errand => ({
+  path,
+  tape: new LedgerTape(),
+  parent,
+  forkCount: 0,
+});
+
+/** All that a rank works with. */
+export interface Seat {
+  readonly arena: Arena;
+  readonly transport: Transport;
+  readonly backend: Backend;
+  readonly services: Services;
+  /** Null: nothing is written down. */
+  readonly recorder: Recorder | null;
+}
+
+/** Stand for what the runtime takes beside tensors, which this process has taken anyway: nobody reads or writes them. */
+const isBodiless = (purpose: Purpose): boolean => purpose === 'framework' || purpose === 'allocator';
+
+export class RankWorld implements World<Errand> {
+  readonly #seat: Seat;
+  readonly #letters: Letters<Errand>;
+  readonly #alarms = new Alarms();
+  /** Strands that can go on, and with what. */
+  readonly #ready: { readonly strand: Strand<Errand>; readonly answer: unknown }[] = [];
+  #strands = 0;
+  #blocks = 0;
+
+  constructor(seat: Seat) {
+    this.#seat = seat;
+    this.#letters = new Letters(seat);
+  }
+
+  readonly handlers: Handlers<Errand> = {
+    compute: (strand, effect) => this.#compute(strand, effect),
+    send: (strand, effect) => (this.#letters.send(strand, effect) ? undefined : blocked),
+    receive: (strand, effect) => (this.#letters.receive(strand, effect) === null ? blocked : undefined),
+    receiveAny: (strand, effect) => this.#letters.receive(strand, effect) ?? blocked,
+    allocate: ({ state }, { size, purpose, tier }) => {
+      state.tape.add(purpose, size, tier);
+      this.#letters.tidy();
+      const at = isBodiless(purpose) ? null : this.#seat.arena.allocate(size);
+      return { id: blockId(this.#blocks++), size, purpose, at };
+    },
+    release: ({ state }, { block }) => {
+      state.tape.add(block.purpose, -block.size);
+      if (block.at !== null) this.#letters.release(block);
+    },
+    load: (_, effect) => {
+      this.#letters.clear(effect.into);
+      this.#timed('pcie', 'load', () => this.#seat.services.load(effect));
+    },
+    store: (_, effect) => this.#timed('storage', 'store', () => this.#seat.services.store(effect)),
+    move: ({ state }, effect) => move(state, effect),
+    copy: () => undefined,
+    draw: (_, { stream }) => this.#seat.services.draw(stream),
+    sleep: (strand, { delay }) => {
+      this.#alarms.set(later(this.#seat.services.now(), delay), () => this.#goOn(strand));
+      return blocked;
+    },
+    now: () => this.#seat.services.now(),
+    observe: (_, effect) => this.#seat.services.observe(effect),
+    route: (_, effect) => this.#route(effect),
+    mark: (_, effect) => this.#seat.services.mark(effect),
+    collective: ({ rank }, effect) => new Descend(messageProgram(effect, rank)),
+    section: ({ state }, { program, moment }) => {
+      if (moment !== null) state.tape.enter(moment);
+      return new Descend(program());
+    },
+  };
+
+  fork({ state }: Strand<Errand>, name: string | null): Errand {
+    const child = errand(strandPath(state.path, name, state.forkCount++), state);
+    state.tape.fork(child.tape);
+    this.#strands++;
+    return child;
+  }
+  join({ state }: Strand<Errand>, { state: child }: Strand<Errand>): void {
+    if (child.parent === state) state.tape.join(child.tape);
+  }
+  end({ state }: Strand<Errand>): void {
+    state.tape.end();
+    this.#strands--;
+    if (this.#strands === 0) this.#seat.transport.end();
+  }
+
+  /** Sets the rank's program up; `advance` runs it. */
+  start(program: Program<unknown>): Strand<Errand> {
+    if (this.#strands > 0) throw new Error(`rank ${this.#seat.transport.rank} has a program already`);
+    const root = new Strand(this, this.#seat.transport.rank, errand('', null), program);
+    this.#strands = 1;
+    this.#goOn(root);
+    return root;
+  }
+  /** All strands have returned. */
+  get isDone(): boolean {
+    return this.#strands === 0;
+  }
+
+  /** Does what can be done; false if that was nothing. */
+  advance(): boolean {
+    this.#poll();
+    if (this.#ready.length === 0) return false;
+    for (let next = this.#ready.shift(); next !== undefined; next = this.#ready.shift())
+      next.strand.resume(next.answer);
+    return true;
+  }
+
+  /** Waits until there may be something to do, after `advance` found nothing; throws if there never will be. */
+  wait(): void {
+    const due = this.#alarms.next;
+    const limit = due === null ? null : Math.max(0, due - this.#seat.services.now()) / 1e6;
+    const end = this.#timed('idle', 'wait', () => this.#letters.wait(limit));
+    if (end === 'stuck') throw new Error(`deadlock: ${this.awaited}`);
+  }
+
+  /** Runs the program to its end. */
+  run(program: Program<unknown>): Strand<Errand> {
+    const root = this.start(program);
+    while (!this.isDone) if (!this.advance()) this.wait();
+    return root;
+  }
+
+  /** A strand sleeps: time alone brings the rank on. */
+  get isAsleep(): boolean {
+    return this.#alarms.next !== null;
+  }
+  /** What the rank waits for, in words. */
+  get awaited(): string {
+    return `rank ${this.#seat.transport.rank} waits for ${this.#letters.awaited}`;
+  }
+  /** Gives back blocks that were released with unread letters in them; false while there are more. */
+  tidy(): boolean {
+    return this.#letters.tidy();
+  }
+
+  #goOn(strand: Strand<Errand>, answer?: unknown): void {
+    this.#ready.push({ strand, answer });
+  }
+  #poll(): void {
+    this.#letters.poll((strand, answer) => this.#goOn(strand, answer));
+    if (this.isAsleep) for (const wake of this.#alarms.due(this.#seat.services.now())) wake();
+  }
+
+  #compute(strand: Strand<Errand>, { op, inputs, outputs }: Compute): void | typeof blocked {
+    for (const output of outputs) this.#letters.clear(output);
+    const run = (): void => this.#seat.backend.run(op, inputs.map(operandOf), outputs.map(operandOf));
+    this.#timed(isOnHost(op) ? 'host' : 'compute', op.kind, run);
+    // Other strands take their turn as soon as there is something for them, rather than when this one has to wait.
+    if (this.#letters.isRung || this.isAsleep) this.#poll();
+    if (this.#ready.length === 0) return;
+    this.#goOn(strand);
+    return blocked;
+  }
+
+  #route({ tensor, expected }: Route): readonly number[] {
+    const { at, dtype } = operandOf(tensor);
+    if (dtype !== 'int32') throw new TypeError(`a route by a tensor of ${dtype}: want int32`);
+    const { buffer, byteOffset } = this.#seat.arena.view(at, sizeOf(tensor));
+    const found = this.#seat.services.route([...new Int32Array(buffer, byteOffset, elementsOf(tensor))]);
+    if (found.length !== expected.length)
+      throw new RangeError(`a route of ${found.length} numbers: want ${expected.length}`);
+    return found;
+  }
+
+  #timed<Result>(lane: string, name: string, act: () => Result): Result {
+    const { recorder } = this.#seat;
+    return recorder === null ? act() : recorder.span(lane, name, act);
+  }
+}
+
+/** The bytes stay where they are, for both tiers are this machine's memory: only the books know the difference. */
+const move = ({ tape }: Errand, { block, to }: Move): void => {
+  tape.add(block.purpose, block.size, to);
+  tape.add(block.purpose, -block.size, opposite(to));
+};

@@ -1,0 +1,43 @@
+/** Which part of the model's tensors a rank's parameters are. */
+import type { Share } from '../effects/share.ts';
+import type { Cut, Parameter } from './parameter.ts';
+
+/** A rank among those that share parameters: which of so many it is, and the number of the first expert it holds. */
+export interface Seat {
+  readonly ranks: number;
+  readonly index: number;
+  readonly firstExpert: number;
+}
+
+/**
+ * The tensors of the model that a parameter of unit `unit` has a part of: one, or one an expert. Both copies of a table have
+ * one name.
+ */
+export const sharesOf = (parameter: Parameter, unit: string, seat: Seat): readonly Share[] => {
+  const { cut, name, isSharded } = parameter;
+  const among = isSharded ? { ranks: seat.ranks, index: seat.index } : { ranks: 1, index: 0 };
+  const of = (full: string): Share => ({ name: full, shape: shapeOf(cut), ...tensorOf(cut), ...among });
+  if (!name.startsWith('experts ')) return [of(fullName(parameter, unit))];
+  const kind = name.slice('experts '.length);
+  return Array.from({ length: cut.count }, (_, index) => of(`${unit}experts.${seat.firstExpert + index}.${kind}`));
+};
+
+/** A tied head is the embedding's table. */
+const fullName = ({ name, isCopy }: Parameter, unit: string): string =>
+  isCopy || name === 'token embedding' ? 'token embedding' : `${unit}${name}`;
+
+const tensorOf = ({ outer, groups, inner, present, initial }: Cut) => ({
+  outer,
+  groups,
+  inner,
+  present,
+  initial,
+  decays: initial.kind === 'normal',
+});
+
+/** Without the dimensions of one element that only say how the tensor is cut. */
+const shapeOf = ({ outer, inner, present }: Cut): readonly number[] => [
+  ...(outer > 1 ? [outer] : []),
+  present,
+  ...(inner > 1 ? [inner] : []),
+];

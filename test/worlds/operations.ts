@@ -1,0 +1,39 @@
+/** Small random operations of every kind that is computed, with operands that suit them. */
+import type fc from 'fast-check';
+import type { OpKind } from '../../src/kernels/op.ts';
+import { anyAttention, anyMerge } from './attention-operations.ts';
+import { anyActivation, anyBiasGradient, anyMatmul, anyNorm } from './dense-operations.ts';
+import { anyCast, anyCopy, anyResidual, anyRope, anySum } from './element-wise-operations.ts';
+import type { Float, Trial } from './filled.ts';
+import { anyAdam, anyClipFactor, anyDescent, anyFill, anySquaredNorm } from './optimizer-operations.ts';
+import { anyCrossEntropy, anyEmbedding, anyTokenLoss } from './token-operations.ts';
+
+/** Those that no backend computes: what they do is done otherwise, or cannot be drawn. */
+type Uncomputed = 'softmax' | 'dropout' | 'top-k' | 'permute' | 'grouped-matmul';
+
+/** Those whose numbers are fp32 whatever the activations are. */
+export const ALWAYS_FP32: readonly string[] = ['token-loss', 'clip-factor'];
+
+/** A kind of operation that is computed has its trials here, or it does not compile. */
+export const OPERATIONS: Readonly<Record<Exclude<OpKind, Uncomputed>, (dtype: Float) => fc.Arbitrary<Trial>>> = {
+  matmul: anyMatmul,
+  'flash-attention': anyAttention,
+  'attention-merge': anyMerge,
+  norm: anyNorm,
+  activation: anyActivation,
+  residual: anyResidual,
+  add: (dtype) => anySum('add', dtype),
+  accumulate: (dtype) => anySum('accumulate', dtype),
+  rope: anyRope,
+  'bias-gradient': anyBiasGradient,
+  cast: anyCast,
+  copy: anyCopy,
+  embedding: anyEmbedding,
+  'cross-entropy': anyCrossEntropy,
+  'token-loss': anyTokenLoss,
+  adam: anyAdam,
+  descent: anyDescent,
+  'squared-norm': anySquaredNorm,
+  'clip-factor': anyClipFactor,
+  fill: anyFill,
+};

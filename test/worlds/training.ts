@@ -1,0 +1,137 @@
+/** Trains small jobs for real, all ranks in this thread: what parallel runs are compared with one rank's by. */
+import { cast } from '../../src/actors/cast.ts';
+import { supervisorOf } from '../../src/actors/device.ts';
+import type { Itinerary } from '../../src/actors/itinerary.ts';
+import { PROGRESS } from '../../src/actors/progress.ts';
+import type { ShareRun, State } from '../../src/effects/share.ts';
+import { placeInWhole } from '../../src/effects/share.ts';
+import type { Trace } from '../../src/effects/trace.ts';
+import type { StatesSource } from '../../src/exec/checkpoint/reader.ts';
+import { Arena } from '../../src/exec/arena.ts';
+import type { Corpus } from '../../src/exec/data/corpus.ts';
+import { localTransports } from '../../src/exec/local-transport.ts';
+import { operandOf } from '../../src/exec/operand.ts';
+import { RankWorld } from '../../src/exec/rank-world.ts';
+import { Recorder, traceOf } from '../../src/exec/recorder.ts';
+import type { Services } from '../../src/exec/services.ts';
+import { sharedMemory } from '../../src/exec/shared-memory.ts';
+import { runTogether } from '../../src/exec/together.ts';
+import { backendOf } from '../../src/exec/training/backend-of.ts';
+import type { KernelChoice } from '../../src/exec/training/order.ts';
+import { InitialValues } from '../../src/exec/training/states-origin.ts';
+import type { Observation } from '../../src/exec/training/training-services.ts';
+import { trainingServices } from '../../src/exec/training/training-services.ts';
+import { readNumbers } from '../../src/kernels/number-format.ts';
+import type { MemoryDelta } from '../../src/memory/ledger.ts';
+import type { Job } from '../../src/scenario/job.ts';
+import { rank } from '../../src/units/identity.ts';
+import { instant } from '../../src/units/quantity.ts';
+import { positions } from './collective-case.ts';
+
+/** Whole tensors by name. */
+export type Tensors = ReadonlyMap<string, Float64Array>;
+
+export interface Trained {
+  /** Mean loss of a token, by step. */
+  readonly losses: readonly number[];
+  /** Norms of all gradients, by step; of one rank's where nobody asked. */
+  readonly squares: readonly number[];
+  /** As they were stored after the last step. */
+  readonly weights: Tensors;
+  readonly moments: Tensors;
+  readonly trace: Trace;
+  readonly memory: readonly MemoryDelta[];
+}
+
+/** Tokens of no language, the same for every run. */
+export const corpusOf = (vocabulary: number, { sequence, sequences }: { sequence: number; sequences: number }): Corpus => {
+  const length = sequence * sequences + 1;
+  const tokens = new Uint16Array(new SharedArrayBuffer(2 * length));
+  let state = 12_345;
+  for (let index = 0; index < length; index++) {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    tokens[index] = (state >>> 16) % vocabulary;
+  }
+  const split = { documents: 1, start: 0, tokens: length, sequences };
+  return { tokens, sequence, seed: 1, splits: { train: split, validation: split }, fingerprint: '' } as Corpus;
+};
+
+export interface Training {
+  readonly steps: number;
+  readonly kernels?: KernelChoice;
+  readonly source?: StatesSource;
+}
+
+export const train = (job: Job, { steps, kernels = 'wasm', source = new InitialValues(7) }: Training): Trained => {
+  const itinerary: Itinerary = { first: 1, last: steps, validatesEvery: null, savesEvery: steps };
+  const { sequence, globalBatch } = job.workload;
+  const corpus = corpusOf(job.model.vocabulary, { sequence, sequences: globalBatch * steps });
+  const ranks = positions(job.devices + 1).map((index) => rank(index));
+  const memories = ranks.map(() => sharedMemory());
+  const kept = { weights: new Map<string, Float64Array>(), moments: new Map<string, Float64Array>() };
+  const observations: Observation[] = [];
+  const ticks = { count: 0 };
+  const now = () => instant(ticks.count++);
+  const seats = localTransports(memories).map((transport, index) => {
+    const self = ranks[index]!;
+    const arena = new Arena(memories[index]!);
+    const recorder = new Recorder(self, now);
+    const isSupervisor = self === supervisorOf(job);
+    const { backend } = backendOf(isSupervisor ? 'wasm' : kernels, arena, false);
+    const onObservation = (observation: Observation) => {
+      observations.push(observation);
+      return 'go on' as const;
+    };
+    const around = { rank: self, arena, now, corpus, source, saving: null, onObservation };
+    const services: Services = { ...trainingServices(around), store: ({ what }) => keep(kept, arena, what) };
+    const world = new RankWorld({ arena, transport, backend, services, recorder });
+    return { recorder, world, program: cast(job, self, itinerary) };
+  });
+  const strands = runTogether(seats);
+  return {
+    losses: observations.map((one) => lossOf(job, one)),
+    squares: observations.map(({ numbers }) => numbers[PROGRESS.indexOf('squares')]!),
+    ...kept,
+    trace: traceOf(seats.map(({ recorder }) => recorder.log)),
+    memory: strands.map(({ state }) => state.tape.settle().delta),
+  };
+};
+
+type Kept = Readonly<Record<'weights' | 'moments', Map<string, Float64Array>>>;
+type Stored = Parameters<Services['store']>[0]['what'];
+
+/** Puts what a rank stores where it belongs in the whole. */
+const keep = (kept: Kept, arena: Arena, what: Stored): void => {
+  if (what.kind === 'commit') return;
+  for (const { state, tensor, runs } of what.states) {
+    const { at, dtype } = operandOf(tensor);
+    const values = readNumbers(arena.memory.buffer, { dtype, at, length: tensor.shape[0]! });
+    let start = 0;
+    for (const run of runs()) {
+      place(kept[state === 'weight' ? 'weights' : 'moments'], { state, run }, values.subarray(start, start + run.length));
+      start += run.length;
+    }
+  }
+};
+
+const place = (
+  into: Map<string, Float64Array>,
+  { state, run: { share, start } }: { state: State; run: ShareRun },
+  values: Float64Array,
+): void => {
+  const name = state === 'weight' ? share.name : `${state} of ${share.name}`;
+  const whole = into.get(name) ?? new Float64Array(share.shape.reduce((all, length) => all * length, 1)).fill(Number.NaN);
+  into.set(name, whole);
+  for (const [index, value] of values.entries()) {
+    const at = placeInWhole(share, start + index);
+    if (at !== null) whole[at] = value;
+  }
+};
+
+/** The supervisor has a row of every rank: a loss stands on each rank that has a head, the same on all its tensor ranks. */
+const lossOf = ({ layout, workload, devices }: Job, { numbers }: Observation): number => {
+  const width = PROGRESS.length;
+  let total = 0;
+  for (let each = 0; each < devices; each += layout.tp) total += numbers[each * width + PROGRESS.indexOf('loss')]!;
+  return total / (workload.globalBatch * workload.sequence);
+};
