@@ -9,6 +9,7 @@ import type { Purpose } from '../memory/purpose.ts';
 import type { LayerRecompute } from '../model/layer.ts';
 import type { Chunk } from '../model/stages.ts';
 import { unitsOf } from '../model/stages.ts';
+import { unitName } from '../model/shares.ts';
 import type { Part, Unit } from '../model/unit.ts';
 import { elementsOfAll, PARTS } from '../model/unit.ts';
 import type { Recompute } from '../scenario/job.ts';
@@ -76,12 +77,6 @@ function* flat(length: number, dtype: Dtype, purpose: Purpose): Program<Tensor> 
 
 const sharesTable = ({ job }: DeviceContext, { kind }: Unit, { hasEmbedding }: Chunk): boolean =>
   hasEmbedding && (kind === 'predictor' || (kind === 'head' && job.model.tied));
-
-/** Layers are numbered through the whole model; all other units exist once. */
-const unitName = (unit: Unit, layer: number): string => {
-  if (unit.kind === 'layer') return `layers.${layer}.`;
-  return unit.kind === 'predictor' ? `${unit.name}.` : '';
-};
 
 /** What is known of a chunk's units before anything is allocated. */
 export const unitStates = (context: DeviceContext, chunk: Chunk): readonly UnitState[] => {

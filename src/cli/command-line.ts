@@ -27,6 +27,11 @@ const COMMANDS: readonly Entry[] = [
     load: () => import('./simulate.ts'),
   },
   {
+    name: 'run',
+    summary: 'train a model for real on this machine, with the actors that plan simulates',
+    load: () => import('./run.ts'),
+  },
+  {
     name: 'validate',
     summary: 'predictions beside published measurements, row by row',
     load: () => import('./validate.ts'),

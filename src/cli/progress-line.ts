@@ -7,9 +7,9 @@ import { seconds } from '../units/quantity.ts';
 import type { Sink } from './io.ts';
 
 const BAR_WIDTH = 10;
-const REFRESH_MS = 100;
+export const REFRESH_MS = 100;
 /** Return to the start of the line and clear it. */
-const ERASE = '\r\u001b[K';
+export const ERASE = '\r\u001b[K';
 
 /** Draws the progress on `sink` until the stream completes or is unsubscribed; then the line is gone. */
 export const showProgress = (progress: Observable<Progress>, sink: Sink): Subscription => {
@@ -24,14 +24,18 @@ export const showProgress = (progress: Observable<Progress>, sink: Sink): Subscr
   return subscription;
 };
 
+/** How much of the whole is done. */
+export const barOf = (share: number): string => {
+  const filled = Math.round(share * BAR_WIDTH);
+  return `[${'#'.repeat(filled)}${' '.repeat(BAR_WIDTH - filled)}]`;
+};
+
 /** `[###       ] 25 %  1,000 of 4,000 layouts, 500/s, 6.00 s left; best 12.30 s tp 8 pp 4` */
 export const progressLine = ({ done, total, best }: Progress, elapsed: number): string => {
   const share = total === 0 ? 0 : done / total;
-  const filled = Math.round(share * BAR_WIDTH);
-  const bar = `[${'#'.repeat(filled)}${' '.repeat(BAR_WIDTH - filled)}]`;
   const speed = elapsed > 0 ? done / elapsed : 0;
   const remaining =
     speed > 0 ? `, ${formatInteger(speed)}/s, ${formatDuration(seconds((total - done) / speed))} left` : '';
   const leader = best === null ? '' : `; best ${formatSeconds(best.step)} ${best.layout}`;
-  return `${bar} ${Math.floor(share * 100)} %  ${formatInteger(done)} of ${formatInteger(total)} layouts${remaining}${leader}`;
+  return `${barOf(share)} ${Math.floor(share * 100)} %  ${formatInteger(done)} of ${formatInteger(total)} layouts${remaining}${leader}`;
 };

@@ -1,5 +1,5 @@
 /** Every collective, whatever its operation and algorithm: the messages it is made of, and what they cost. */
-import type { Algorithm, Collective, Operation, Program } from '../effects/effect.ts';
+import type { Algorithm, Collective, Operation, Parts, Program } from '../effects/effect.ts';
 import { positionIn } from '../effects/group.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import { elementsOf, segmentLength } from '../effects/tensor.ts';
@@ -39,6 +39,7 @@ export const collectiveShape = (effect: Collective, scaleUpDomain: number): Coll
   group: groupShape(effect.group, scaleUpDomain),
   elements: elementsOf(effect.whole),
   dtype: effect.whole.dtype,
+  ...(effect.parts === undefined ? {} : { sent: effect.parts.sent }),
 });
 
 /**
@@ -120,7 +121,30 @@ const assertFits = (effect: Collective, self: Rank): void => {
     );
   if ((algorithm.kind === 'hierarchical' || algorithm.kind === 'tree') && group.size % algorithm.domain !== 0)
     throw new RangeError(`${algorithm.domain} ranks a node do not divide a group of ${group.size}`);
-  assertShard(effect, position);
+  if (effect.parts === undefined) assertShard(effect, position);
+  else assertParts(effect, effect.parts, position);
+};
+
+const assertParts = (
+  { operation, algorithm, group, whole, shard }: Collective,
+  parts: Parts,
+  position: number,
+): void => {
+  if (operation !== 'all-to-all' || algorithm.kind !== 'direct')
+    throw new RangeError(`${algorithm.kind} ${operation} in parts of their own: want a direct all-to-all`);
+  const [places, lengths] = [[whole, shard].map(elementsOf), [parts.sent, parts.received]];
+  for (const [index, of] of lengths.entries()) {
+    const elements = of.reduce((sum, length) => sum + length, 0);
+    if (of.length !== group.size || elements !== places[index])
+      throw new RangeError(
+        `${of.length} parts of ${elements} elements for a group of ${group.size} and ${places[index]} elements`,
+      );
+  }
+  if (parts.sent[position] !== parts.received[position])
+    throw new RangeError(
+      `member ${position} has ${parts.sent[position]} elements for itself, and wants ${parts.received[position]}`,
+    );
+  assertApart(operation, position, { whole, shard });
 };
 
 const assertShard = ({ operation, group, whole, shard }: Collective, position: number): void => {
@@ -131,7 +155,15 @@ const assertShard = ({ operation, group, whole, shard }: Collective, position: n
     throw new RangeError(
       `${operation}: the shard of member ${position} has ${elementsOf(shard)} elements, want ${wanted}`,
     );
-  if (!isSegment && operation !== 'all-reduce' && overlap(whole, shard))
+  if (!isSegment && operation !== 'all-reduce') assertApart(operation, position, { whole, shard });
+};
+
+const assertApart = (
+  operation: Operation,
+  position: number,
+  { whole, shard }: { whole: Tensor; shard: Tensor },
+): void => {
+  if (overlap(whole, shard))
     throw new RangeError(`${operation}: the shard of member ${position} lies in its whole, want a place of its own`);
 };
 

@@ -10,6 +10,8 @@ export interface Payload {
   /** Of the whole: what an all-reduce sums, an all-gather fills, a reduce-scatter uses up, the others send. */
   readonly elements: number;
   readonly dtype: Dtype;
+  /** Of an all-to-all in parts of their own: what this rank has for each member. Absent: nearly equal segments. */
+  readonly sent?: readonly number[];
 }
 
 export const bytesOf = (elements: number, dtype: Dtype): Bytes => bytes(elements * DTYPE_BYTES[dtype]);

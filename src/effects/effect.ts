@@ -156,6 +156,11 @@ export type Algorithm =
   | { readonly kind: 'tree'; readonly domain: number; readonly segments: number }
   | { readonly kind: 'halving-doubling' }
   | { readonly kind: 'direct' };
+/** Elements that a rank has for each member of the group, and that each member has for it, one part behind another. */
+export interface Parts {
+  readonly sent: readonly number[];
+  readonly received: readonly number[];
+}
 /**
  * The ranks of `group` combine their tensors. With n ranks and a whole of S elements:
  * all-reduce: `whole` is summed in place; all-gather: each rank's `shard` fills its segment of `whole`;
@@ -171,6 +176,8 @@ export interface Collective extends Ask<void> {
   readonly whole: Tensor;
   /** For all-reduce the same tensor as `whole`. */
   readonly shard: Tensor;
+  /** Of an all-to-all whose parts differ: then shard and whole may differ too. Absent: the segments are nearly equal. */
+  readonly parts?: Parts;
 }
 /**
  * A piece of program that costs the same whenever its key is the same: a world may run it once, remember its profile

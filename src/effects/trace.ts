@@ -45,10 +45,19 @@ export interface Passage {
   readonly to: string;
   readonly at: Instant;
 }
+/** A strand's choice by data: what decided which messages follow. */
+export interface Choice {
+  readonly kind: 'choice';
+  readonly rank: Rank;
+  /** The path of the strand that chose: its choices, in order, can be replayed in another world. */
+  readonly strand: string;
+  readonly answer: readonly number[];
+  readonly at: Instant;
+}
 
 /** The name of the strand that another one forks under `name`, as its fork number `ordinal`; that of a root is empty. */
 export const strandPath = (parent: string, name: string | null, ordinal: number): string =>
   `${parent}/${ordinal}${name === null ? '' : ` ${name}`}`;
 
-export type TraceEntry = Span | Message | Receipt | Passage;
+export type TraceEntry = Span | Message | Receipt | Passage | Choice;
 export type Trace = readonly TraceEntry[];

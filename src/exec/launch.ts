@@ -15,6 +15,8 @@ export interface CrewOrder {
   readonly rankCount: number;
   /** What they are to do: plain data, the same for all. */
   readonly job: unknown;
+  /** What goes with it without being copied: memory that threads share, in plain data. */
+  readonly shared?: unknown;
   readonly settings: CrewSettings;
   /** Called with what ranks show while they run. */
   readonly onReport: (rank: Rank, value: unknown) => void;
@@ -45,12 +47,19 @@ export const defaultSettings = (rankCount: number): CrewSettings => ({
 export class RankFailure extends Error {
   override readonly name = 'RankFailure';
   readonly rank: Rank;
+  /** Name of the error that the rank ended with. */
+  readonly origin: string;
   /** What the other ranks waited for when they were stopped. */
   readonly others: readonly string[];
 
-  constructor(rank: Rank, { message, stack }: { message: string; stack: string }, others: readonly string[]) {
+  constructor(
+    rank: Rank,
+    { message, stack, name }: { message: string; stack: string; name: string },
+    others: readonly string[],
+  ) {
     super(`rank ${rank}: ${message}`);
     this.rank = rank;
+    this.origin = name;
     this.others = others;
     if (stack !== '') this.stack = stack;
   }
@@ -59,7 +68,7 @@ export class RankFailure extends Error {
 /** How long threads may take to stop by themselves before they are ended. */
 const GRACE_MS = 2000;
 
-export const launch = ({ thread, rankCount, job, settings, onReport }: CrewOrder): Crew => {
+export const launch = ({ thread, rankCount, job, shared = null, settings, onReport }: CrewOrder): Crew => {
   const shape = { ranks: rankCount, slots: settings.slots };
   const ranks = Array.from({ length: rankCount }, (_, index) => rank(index));
   const common = {
@@ -69,6 +78,7 @@ export const launch = ({ thread, rankCount, job, settings, onReport }: CrewOrder
     settings,
     origin: hrtime.bigint(),
     job: packed(job),
+    shared,
   };
   const control = new ControlBlock(common.control, shape);
   const threads = ranks.map((each) => {
@@ -105,11 +115,13 @@ class RankThread {
       else this.#end = message;
     });
     worker.on('error', (error: Error) => {
-      this.#end ??= { kind: 'failed', message: error.message, stack: error.stack ?? '' };
+      this.#end ??= { kind: 'failed', message: error.message, stack: error.stack ?? '', name: error.name };
     });
     this.ended = new Promise((resolve) => {
       worker.on('exit', (code) => {
-        resolve(this.#end ?? { kind: 'failed', message: `its thread was ended with code ${code}`, stack: '' });
+        resolve(
+          this.#end ?? { kind: 'failed', message: `its thread was ended with code ${code}`, stack: '', name: 'Exit' },
+        );
       });
     });
   }
@@ -120,7 +132,7 @@ class RankThread {
 
 const endOf = async (threads: readonly RankThread[], control: ControlBlock): Promise<readonly RankOutcome[]> => {
   let grace: NodeJS.Timeout | null = null;
-  const failures: { rank: Rank; message: string; stack: string }[] = [];
+  const failures: { rank: Rank; message: string; stack: string; name: string }[] = [];
   const ends = await Promise.all(
     threads.map(async ({ rank, ended }) => {
       const end = await ended;

@@ -42,7 +42,6 @@ export class Outbox {
   }
 
   release(block: number): void {
-    this.tidy();
     if (this.#unreadIn(block).length > 0) this.#orphans.add(block);
     else this.#free(block);
   }

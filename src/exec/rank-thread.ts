@@ -5,7 +5,7 @@ import type { Program } from '../effects/effect.ts';
 import type { Backend } from '../kernels/backend.ts';
 import type { Rank } from '../units/identity.ts';
 import type { Instant } from '../units/quantity.ts';
-import { instant } from '../units/quantity.ts';
+import { between, instant } from '../units/quantity.ts';
 import { Arena } from './arena.ts';
 import { ControlBlock } from './control-block.ts';
 import { RankWorld } from './rank-world.ts';
@@ -21,6 +21,8 @@ export interface Part<Job> {
   readonly rank: Rank;
   readonly rankCount: number;
   readonly job: Job;
+  /** Memory that all ranks see, beside their arenas. */
+  readonly shared: unknown;
   readonly arena: Arena;
   /** Nanoseconds since the crew was launched, the same on all ranks. */
   readonly now: () => Instant;
@@ -48,16 +50,21 @@ export const playRank = async <Job>(cast: (part: Part<Job>) => Cast | Promise<Ca
   let world: RankWorld | null = null;
   try {
     const report = (value: unknown): void => tell({ kind: 'report', value });
-    const { rank, shape, job } = start;
+    const { rank, shape, job, shared } = start;
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- who launches a file knows what its ranks are to do
     const asked = unpacked(job) as Job;
     const { arena, now } = seat;
     const isAskedToEnd = (): boolean => control.isAskedToEnd;
-    const part: Part<Job> = { rank, rankCount: shape.ranks, job: asked, arena, now, isAskedToEnd, report };
+    const part: Part<Job> = { rank, rankCount: shape.ranks, job: asked, shared, arena, now, isAskedToEnd, report };
     const { program, ...own } = await cast(part);
     world = new RankWorld({ ...seat, ...own });
+    const began = now();
     const { outcome, state } = world.run(program);
-    tell({ kind: 'ended', outcome: outcomeOf(seat, outcome?.result, state.tape.settle()) });
+    const duration = between(began, now());
+    tell({
+      kind: 'ended',
+      outcome: outcomeOf(seat, { result: outcome?.result, seconds: duration }, state.tape.settle()),
+    });
   } catch (error) {
     // The others are told first: they may be waiting for this one.
     control.stop();
@@ -78,13 +85,14 @@ const takeSeat = ({ rank, memories, settings, origin }: Start, control: ControlB
 
 const outcomeOf = (
   { arena, transport, recorder }: TakenSeat,
-  result: unknown,
+  { result, seconds }: Pick<RankOutcome, 'result' | 'seconds'>,
   { delta, peakMoment }: { delta: RankOutcome['memory']; peakMoment: RankOutcome['moment'] },
 ): RankOutcome => ({
   rank: transport.rank,
   result,
   memory: delta,
   moment: peakMoment,
+  seconds,
   arenaPeak: arena.peak,
   sleepsTooLong: transport.sleeps.tooLong,
   log: recorder?.log ?? null,
@@ -92,6 +100,6 @@ const outcomeOf = (
 
 const lastWords = (error: unknown, world: RankWorld | null): RankMessage => {
   if (error instanceof Stopped) return { kind: 'stopped', awaited: world?.awaited ?? '' };
-  if (!(error instanceof Error)) return { kind: 'failed', message: String(error), stack: '' };
-  return { kind: 'failed', message: error.message, stack: error.stack ?? '' };
+  if (!(error instanceof Error)) return { kind: 'failed', message: String(error), stack: '', name: 'Error' };
+  return { kind: 'failed', message: error.message, stack: error.stack ?? '', name: error.name };
 };

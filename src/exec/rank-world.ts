@@ -93,7 +93,7 @@ export class RankWorld implements World<Errand> {
     },
     now: () => this.#seat.services.now(),
     observe: (_, effect) => this.#seat.services.observe(effect),
-    route: (_, effect) => this.#route(effect),
+    route: (strand, effect) => this.#route(strand, effect),
     mark: (_, effect) => this.#seat.services.mark(effect),
     collective: ({ rank }, effect) => new Descend(messageProgram(effect, rank)),
     section: ({ state }, { program, moment }) => {
@@ -186,13 +186,14 @@ export class RankWorld implements World<Errand> {
     return blocked;
   }
 
-  #route({ tensor, expected }: Route): readonly number[] {
+  #route({ state }: Strand<Errand>, { tensor, expected }: Route): readonly number[] {
     const { at, dtype } = operandOf(tensor);
     if (dtype !== 'int32') throw new TypeError(`a route by a tensor of ${dtype}: want int32`);
     const { buffer, byteOffset } = this.#seat.arena.view(at, sizeOf(tensor));
     const found = this.#seat.services.route([...new Int32Array(buffer, byteOffset, elementsOf(tensor))]);
     if (found.length !== expected.length)
       throw new RangeError(`a route of ${found.length} numbers: want ${expected.length}`);
+    this.#seat.recorder?.chose(found, state.path);
     return found;
   }
 

@@ -1,7 +1,7 @@
 /** What happened on a rank, written down on it while it runs; the logs of all ranks together are a trace. */
 import type { Receive, Send } from '../effects/effect.ts';
 import { sizeOf } from '../effects/tensor.ts';
-import type { Message, Receipt, Span, Trace, TraceEntry } from '../effects/trace.ts';
+import type { Choice, Message, Receipt, Span, Trace, TraceEntry } from '../effects/trace.ts';
 import type { Rank } from '../units/identity.ts';
 import type { Instant } from '../units/quantity.ts';
 import type { Arrival, Posted } from './transport.ts';
@@ -17,7 +17,7 @@ interface Arrived extends Pick<Message, 'from' | 'to'> {
 export interface RankLog {
   readonly sent: readonly Sent[];
   readonly arrived: readonly Arrived[];
-  readonly entries: readonly (Span | Receipt)[];
+  readonly entries: readonly (Span | Receipt | Choice)[];
 }
 
 export class Recorder {
@@ -25,7 +25,7 @@ export class Recorder {
   readonly #now: () => Instant;
   readonly #sent: Sent[] = [];
   readonly #arrived: Arrived[] = [];
-  readonly #entries: (Span | Receipt)[] = [];
+  readonly #entries: (Span | Receipt | Choice)[] = [];
 
   constructor(rank: Rank, now: () => Instant) {
     this.#rank = rank;
@@ -42,6 +42,9 @@ export class Recorder {
   received(from: Rank, { axis, tag, into }: Pick<Receive, 'axis' | 'tag' | 'into'>): void {
     const size = sizeOf(into);
     this.#entries.push({ kind: 'receipt', from, to: this.#rank, axis, tag, size, at: this.#now() });
+  }
+  chose(answer: readonly number[], strand: string): void {
+    this.#entries.push({ kind: 'choice', rank: this.#rank, strand, answer, at: this.#now() });
   }
   /** Does something that keeps the lane busy. */
   span<Result>(lane: string, name: string, act: () => Result): Result {

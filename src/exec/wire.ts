@@ -29,6 +29,8 @@ export interface Start {
   readonly origin: bigint;
   /** What the crew is to do: plain data, packed. */
   readonly job: Uint8Array;
+  /** What goes with it without being copied: memory that threads share, in plain data. */
+  readonly shared: unknown;
 }
 
 /** What came of a rank that ran its program to the end. */
@@ -39,6 +41,8 @@ export interface RankOutcome {
   /** By the books, in the order of the program. */
   readonly memory: MemoryDelta;
   readonly moment: Moment | null;
+  /** From its first effect to its last. */
+  readonly seconds: number;
   /** The most bytes that were really held at once. */
   readonly arenaPeak: number;
   /** Sleeps that ended because they took too long: none, unless a wake-up was lost or a rank idles for very long. */
@@ -50,7 +54,12 @@ export interface RankOutcome {
 export type RankMessage =
   | { readonly kind: 'report'; readonly value: unknown }
   | { readonly kind: 'ended'; readonly outcome: RankOutcome }
-  | { readonly kind: 'failed'; readonly message: string; readonly stack: string }
+  | {
+      readonly kind: 'failed';
+      readonly message: string;
+      readonly stack: string;
+      /** Of the error. */ readonly name: string;
+    }
   /** Another rank failed meanwhile. */
   | { readonly kind: 'stopped'; readonly awaited: string };
 

@@ -32,8 +32,8 @@ import type { GroupedMatmul } from './op/grouped-matmul.ts';
 import { groupedMatmulCost } from './op/grouped-matmul.ts';
 import type { Matmul } from './op/matmul.ts';
 import { matmulCost } from './op/matmul.ts';
-import type { Copy, Permute, TopK } from './op/routing.ts';
-import { copyCost, permuteCost, topKCost } from './op/routing.ts';
+import type { ChoiceCounts, Copy, ExpertPlaces, Permute, TopK } from './op/routing.ts';
+import { choiceCountsCost, copyCost, expertPlacesCost, permuteCost, topKCost } from './op/routing.ts';
 import type { CrossEntropy, Embedding, TokenLoss } from './op/token.ts';
 import { crossEntropyCost, embeddingCost, tokenLossCost } from './op/token.ts';
 
@@ -53,6 +53,8 @@ export type Op =
   | BiasGradient
   | Cast
   | TopK
+  | ChoiceCounts
+  | ExpertPlaces
   | Permute
   | Copy
   | Embedding
@@ -83,6 +85,8 @@ const COSTS: { readonly [K in OpKind]: (op: OpOf<K>) => OpCost } = {
   'bias-gradient': biasGradientCost,
   cast: castCost,
   'top-k': topKCost,
+  'choice-counts': choiceCountsCost,
+  'expert-places': expertPlacesCost,
   permute: permuteCost,
   copy: copyCost,
   embedding: embeddingCost,
@@ -116,6 +120,8 @@ const CLASSES: Readonly<Record<OpKind, OpClass>> = {
   'bias-gradient': 'vector',
   cast: 'vector',
   'top-k': 'vector',
+  'choice-counts': 'vector',
+  'expert-places': 'vector',
   permute: 'vector',
   copy: 'vector',
   embedding: 'vector',

@@ -61,6 +61,9 @@ export interface LayerContext {
   readonly tensorIndex: number;
   /** Index among the context ranks. */
   readonly contextIndex: number;
+  /** Index among the expert ranks, and among an expert's tensor ranks. */
+  readonly expertIndex: number;
+  readonly expertTensorIndex: number;
   /** Where the tokens of a microbatch on this rank stand in their sequences. */
   readonly at: Positions;
   /** T: tokens of a microbatch on this rank's part of the sequences. */
@@ -109,6 +112,8 @@ export const layerContext = (
     chooseAlgorithm,
     tensorIndex: positionIn(groups.tensor, self),
     contextIndex,
+    expertIndex: positionIn(groups.expert, self),
+    expertTensorIndex: positionIn(groups.expertTensor, self),
     at: { batch: layout.microbatch, ...piecesOf(job, contextIndex) },
     tokens,
     rows: isSequenceParallel ? tokens / layout.tp : tokens,

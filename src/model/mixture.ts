@@ -8,24 +8,23 @@ import type { LayerContext, UnitWeights } from './context.ts';
 import { scratch } from './context.ts';
 import { fromExperts, toExperts } from './expert-exchange.ts';
 import type { ExpertShare } from './expert-share.ts';
-import { expertShare } from './expert-share.ts';
 import { branchOutput } from './projection.ts';
 import { addInto } from './residual.ts';
 import type { Dispatched, ExpertsSaved } from './routed-experts.ts';
 import { expertsBackward, expertsForward, expertTensors } from './routed-experts.ts';
 import type { Routing } from './router.ts';
-import { routerBackward, routerForward } from './router.ts';
+import { routerBackward, routerForward, routingTensors } from './router.ts';
 import type { SharedSaved } from './shared-experts.ts';
 import { sharedBackward, sharedForward, sharedTensors } from './shared-experts.ts';
 
 export interface MixtureSaved {
+  readonly share: ExpertShare;
   readonly routing: Routing;
   readonly experts: ExpertsSaved;
   readonly shared: SharedSaved | null;
 }
 export const mixtureTensors = ({ routing, experts, shared }: MixtureSaved): readonly Tensor[] => [
-  routing.weights,
-  routing.experts,
+  ...routingTensors(routing),
   ...expertTensors(experts),
   ...(shared === null ? [] : sharedTensors(shared)),
 ];
@@ -38,8 +37,10 @@ function* dispatch(
   share: ExpertShare,
   { normalised, routing }: { normalised: Tensor; routing: Routing },
 ): Program<Dispatched> {
-  const rows = yield* toExperts(context, share, { input: normalised, purpose: 'activations' });
-  const weights = yield* toExperts(context, share, { input: single(routing.weights), purpose: 'activations' });
+  const { places } = routing;
+  const rows = yield* toExperts(context, share, { input: normalised, places, purpose: 'activations' });
+  const each = { input: single(routing.weights), places: single(places) };
+  const weights = yield* toExperts(context, share, { ...each, purpose: 'activations' });
   return { rows, weights };
 }
 
@@ -48,14 +49,13 @@ export function* mixtureForward(
   context: LayerContext,
   { weights, normalised, drops }: { weights: UnitWeights; normalised: Tensor; drops: ReadonlySet<RecomputeModule> },
 ): Program<{ output: Tensor; saved: MixtureSaved }> {
-  const share = expertShare(context);
-  const routing = yield* routerForward(context, { weights, normalised });
+  const { routing, share } = yield* routerForward(context, { weights, normalised });
   const dispatched = yield* dispatch(context, share, { normalised, routing });
   const dropsActivated = drops.has('moe_act');
   const experts = yield* expertsForward(context, share, { weights, dispatched, dropsActivated });
   const output = yield* branchOutput(context, normalised.shape);
-  yield* fromExperts(context, share, { input: experts.output, into: output });
-  const saved = { routing, experts: experts.saved };
+  yield* fromExperts(context, share, { input: experts.output, places: routing.places, into: output });
+  const saved = { share, routing, experts: experts.saved };
   if (share.experts.sharedFfn === 0) return { output, saved: { ...saved, shared: null } };
   const shared = yield* sharedForward(context, { weights, normalised, isDropped: drops.has('shared_experts') });
   yield* addInto(context, output, shared.output);
@@ -73,14 +73,14 @@ export function* mixtureBackward(
     gradient,
   }: { weights: UnitWeights; normalised: Tensor; saved: MixtureSaved; gradient: Tensor },
 ): Program<Tensor> {
-  const share = expertShare(context);
-  const toOutputs = yield* toExperts(context, share, { input: gradient, purpose: 'workspace' });
+  const { share, routing } = saved;
+  const { places } = routing;
+  const toOutputs = yield* toExperts(context, share, { input: gradient, places, purpose: 'workspace' });
   const back = yield* expertsBackward(context, share, { weights, saved: saved.experts, gradient: toOutputs });
   const result = yield* scratch(context, normalised.shape);
-  yield* fromExperts(context, share, { input: back.rows, into: result });
-  const { routing } = saved;
+  yield* fromExperts(context, share, { input: back.rows, places, into: result });
   const toWeights = yield* tensor(single(routing.weights).shape, routing.weights.dtype, 'workspace');
-  yield* fromExperts(context, share, { input: back.weights, into: toWeights });
+  yield* fromExperts(context, share, { input: back.weights, places: single(places), into: toWeights });
   const fromRouter = yield* routerBackward(context, { weights, normalised, routing, gradient: toWeights });
   yield* addInto(context, result, fromRouter);
   yield* release(fromRouter.block);

@@ -32,6 +32,7 @@ const product = (
   kind: 'grouped-matmul',
   groups: share.count,
   rows: share.worked,
+  sizes: share.sizes,
   n,
   k,
   transpose,

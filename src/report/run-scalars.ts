@@ -7,8 +7,8 @@ export interface RunScalars {
   readonly row: StepRow;
   /** torchtitan counts the tokens of one device. */
   readonly devices: number;
-  /** The most that a rank has held at once. */
-  readonly peakMemory: Bytes;
+  /** The most that a rank has held at once; null while nobody has counted. */
+  readonly peakMemory: Bytes | null;
 }
 
 /** Tags of `torchtitan/components/metrics.py` and of its trainer's and its validator's own metrics. */
@@ -20,8 +20,8 @@ export const scalarsOf = ({ row, devices, peakMemory }: RunScalars): ReadonlyMap
     ['n_tokens_seen', row.tokens],
     ['throughput(tps)', row.tokensPerSecond / devices],
     ['time_metrics/end_to_end(s)', row.time],
-    ['memory/max_reserved(GiB)', toGibibytes(peakMemory)],
   ]);
+  if (peakMemory !== null) values.set('memory/max_reserved(GiB)', toGibibytes(peakMemory));
   if (row.validationLoss !== null) values.set('validation_metrics/loss', row.validationLoss);
   return values;
 };

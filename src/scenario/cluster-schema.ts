@@ -71,6 +71,17 @@ const link = (assumed: Omit<Link, 'bandwidth'>) =>
     { error: 'a bandwidth such as 400Gbps, or a mapping of bandwidth, efficiency and latency' },
   );
 
+const half = z.number({ error: 'a number of at least 0' }).min(0, { error: 'a number of at least 0' });
+const kernels = closed(
+  {
+    products: z
+      .record(words, closed({ rate: figure(speed), rows: half, columns: half, depth: half }, 'a rate of products'))
+      .describe('Products take 1 + rows/m + columns/n + depth/k times as long as at the rate.'),
+    streams: z.record(words, bandwidthFigure).describe('Everything else, in bytes read and written a second.'),
+  },
+  'rates by the name of the kernel',
+);
+
 const accelerator = closed(
   {
     name: words,
@@ -93,6 +104,10 @@ const accelerator = closed(
     multiprocessors: or(wholeFigure, MULTIPROCESSORS).describe('Tiles that a matrix multiplication works on at once.'),
     launch: or(durationFigure, LAUNCH).describe("From one kernel's end to the next one's start."),
     power: or(powerFigure, CARD_POWER),
+    kernels: kernels
+      .nullable()
+      .optional()
+      .describe('How fast each kernel is, where that was measured; as angel-sim calibrate writes it.'),
   },
   'an accelerator',
 );
@@ -102,6 +117,10 @@ export const clusterSchema = closed(
     name: words,
     accelerator,
     devicesPerNode: whole(1, 1_000_000).describe('Devices that share a host.'),
+    cores: wholeFigure
+      .nullable()
+      .optional()
+      .describe('Processor cores of a node, on which its devices are threads. Absent: a device is its own processor.'),
     scaleUpDomain: whole(1, 1_000_000)
       .optional()
       .describe('Devices that reach each other over scaleUp; a multiple of the node. Absent: the node.'),
@@ -137,7 +156,13 @@ export const clusterFrom = (written: z.output<typeof clusterSchema>): Cluster =>
   const { accelerator: card, devicesPerNode } = written;
   return {
     ...written,
-    accelerator: { ...card, peak: withoutAbsent(card.peak), narrowEfficiency: card.narrowEfficiency ?? null },
+    accelerator: {
+      ...card,
+      peak: withoutAbsent(card.peak),
+      narrowEfficiency: card.narrowEfficiency ?? null,
+      kernels: card.kernels ?? null,
+    },
+    cores: written.cores ?? null,
     scaleUpDomain: written.scaleUpDomain ?? devicesPerNode,
     rails: written.rails ?? railsOf(devicesPerNode),
     hostMemory: written.hostMemory ?? hostMemoryOf(card.memory.value, devicesPerNode),
@@ -166,6 +191,12 @@ export const clusterContradictions = (cluster: Cluster, tree: Tree): readonly Co
     ...Object.entries(card.peak).map(([dtype, { value }]) => [`accelerator.peak.${dtype}`, value] as const),
     ['accelerator.matrixEfficiency', card.matrixEfficiency.value],
     ['accelerator.narrowEfficiency', card.narrowEfficiency?.value ?? 1],
+    ...Object.entries(card.kernels?.products ?? {}).map(
+      ([name, { rate }]) => [`accelerator.kernels.products.${name}`, rate.value] as const,
+    ),
+    ...Object.entries(card.kernels?.streams ?? {}).map(
+      ([name, { value }]) => [`accelerator.kernels.streams.${name}`, value] as const,
+    ),
     ['accelerator.memory', card.memory.value],
     ['accelerator.memoryBandwidth', card.memoryBandwidth.value],
     ['accelerator.memoryEfficiency', card.memoryEfficiency.value],

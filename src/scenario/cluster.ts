@@ -26,6 +26,23 @@ export interface Figure<Q extends number> {
 export const MATRIX_DTYPES = ['fp32', 'tf32', 'fp16', 'bf16', 'fp8', 'fp4'] as const;
 export type MatrixDtype = (typeof MATRIX_DTYPES)[number];
 
+/**
+ * A kind of matrix product: 2 m n k FLOPs take, at `rate`, (1 + rows/m + columns/n + depth/k) times as long as they would
+ * if all matrices were large. Of attention m are the queries, n the keys and k is the width of a key.
+ */
+export interface ProductRate {
+  readonly rate: Figure<FlopsPerSecond>;
+  readonly rows: number;
+  readonly columns: number;
+  readonly depth: number;
+}
+/** How fast a processor's kernels are, by the names that `nameOf` in `kernels/op-name.ts` gives them. */
+export interface KernelRates {
+  readonly products: Readonly<Record<string, ProductRate>>;
+  /** What multiplies no matrices, in bytes that it reads and writes. */
+  readonly streams: Readonly<Record<string, Figure<BytesPerSecond>>>;
+}
+
 /** A card. Bandwidths are per direction. */
 export interface Accelerator {
   readonly name: string;
@@ -44,6 +61,8 @@ export interface Accelerator {
   /** Time from one kernel's end to the next kernel's start. */
   readonly launch: Figure<Seconds>;
   readonly power: Figure<Watts>;
+  /** Measured kernel by kernel; null where tiles, waves and the memory bandwidth say how long operations take. */
+  readonly kernels: KernelRates | null;
 }
 
 /** Beside rings: NCCL and RCCL have hierarchies and trees, HCCL and Gloo halving and doubling too. */
@@ -112,6 +131,8 @@ export interface Cluster {
   readonly accelerator: Accelerator;
   /** Devices that share a host. */
   readonly devicesPerNode: number;
+  /** Processor cores of a node, on which its devices are threads; null: each device is a processor of its own. */
+  readonly cores: Figure<number> | null;
   /** Devices that reach each other over `scaleUp`: 8 in a DGX, 72 in an NVL72 rack; a multiple of the node. */
   readonly scaleUpDomain: number;
   readonly scaleUp: Link;

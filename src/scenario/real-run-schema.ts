@@ -50,6 +50,9 @@ export const trainShape = {
   beta2: moment.default(DEFAULT_TRAINING.beta2).describe('Of AdamW.'),
   epsilon: rate.default(DEFAULT_TRAINING.epsilon).describe('Of AdamW.'),
   weightDecay: atLeastZero.default(DEFAULT_TRAINING.weightDecay).describe('Of AdamW.'),
+  auxiliaryLoss: atLeastZero
+    .default(DEFAULT_TRAINING.auxiliaryLoss)
+    .describe('Weight of the loss that balances the experts of a layer, by sequence.'),
   validation: orNone(validation, validationWanted).default(DEFAULT_TRAINING.validation),
   seed: whole(0)
     .optional()

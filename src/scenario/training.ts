@@ -23,6 +23,8 @@ export interface Training {
   readonly beta2: number;
   readonly epsilon: number;
   readonly weightDecay: number;
+  /** Weight of the loss that balances a layer's experts; a model without any has none. */
+  readonly auxiliaryLoss: number;
   /** Null: never. */
   readonly validation: Validation | null;
   /** Of the initial weights and of the order of the sequences. */
@@ -37,8 +39,9 @@ export interface Validation {
 }
 
 /**
- * Optimizer, clipping and the decay to a tenth are as GPT-3's (Brown et al. 2020, arXiv 2005.14165, appendix B); the rate
- * and the number of steps are for a small model.
+ * Optimizer, clipping and the decay to a tenth are as GPT-3's (Brown et al. 2020, arXiv 2005.14165, appendix B), the
+ * auxiliary loss as the Switch Transformer's (Fedus et al. 2021, arXiv 2101.03961); the rate and the number of steps are
+ * for a small model.
  */
 export const DEFAULT_TRAINING: Training = {
   steps: 1000,
@@ -52,6 +55,7 @@ export const DEFAULT_TRAINING: Training = {
   beta2: 0.95,
   epsilon: 1e-8,
   weightDecay: 0.1,
+  auxiliaryLoss: 0.01,
   validation: { every: 100, batches: 8 },
   seed: 1,
 };

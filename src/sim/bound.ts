@@ -35,12 +35,13 @@ const beside = ({ meter }: Piece): number => meter.spentOn('input') + meter.spen
  * With F_j and B_j the passes of stage j's first chunk, x a message's way to the next stage, m microbatches and a stage's
  * work W_s = m sum over its chunks of (F + B), the step is no shorter than the longest over the stages s of
  *
- *     sum_{j<s} (F_j + x)  +  W_s  +  max(tail_s, sum_{j<s} (B_j + x) + tail_0):
+ *     ahead + sum_{j<s} (F_j + x)  +  W_s  +  max(tail_s, sum_{j<s} (B_j + x) + tail_0):
  *
  * nothing reaches stage s before the stages in front have passed the first microbatch on, and its last pass backward is
  * of its first chunk, which they must then run too, unless the weights' gradients come last. A tail is what a stage still
- * has to do after its last pass. What a stage may do while it waits for its first input counts for the first stage alone,
- * which has none to wait for. Where microbatches come from both ends, nobody has to wait for the other end.
+ * has to do after its last pass, and `ahead` what every stage does before its first. What a stage may do while it waits for
+ * its first input counts for the first stage alone, which has none to wait for. Where microbatches come from both ends,
+ * nobody has to wait for the other end.
  */
 const stepBound = (job: Job, stages: readonly TimedStage[], machine: Machine): number => {
   const { schedule } = job.layout;
@@ -48,7 +49,7 @@ const stepBound = (job: Job, stages: readonly TimedStage[], machine: Machine): n
   const isSplit = splitsBackward(schedule);
   const microbatches = microbatchesOf(job) / (isMirrored ? 2 : 1);
   const first = stages[0]!.alone.tail.nanoseconds;
-  let [way, back, longest] = [0, 0, 0];
+  let [way, back, longest] = [stages[0]!.alone.ahead.nanoseconds, 0, 0];
   for (const [index, timed] of stages.entries()) {
     const { alone } = timed;
     const leastForward = index === 0 ? least : leastBehind;

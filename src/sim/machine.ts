@@ -2,7 +2,7 @@
 import { linksOf } from '../actors/device-context.ts';
 import type { LinkRate, Links } from '../collectives/link-rate.ts';
 import type { Dtype } from '../kernels/dtype.ts';
-import type { MatrixDtype } from '../scenario/cluster.ts';
+import type { KernelRates, MatrixDtype } from '../scenario/cluster.ts';
 import type { Job } from '../scenario/job.ts';
 import type { Bytes, BytesPerSecond, FlopsPerSecond, Seconds } from '../units/quantity.ts';
 import { bytesPerSecond, flopsPerSecond, plus, times, transferTime } from '../units/quantity.ts';
@@ -14,6 +14,10 @@ export interface Machine {
   readonly memoryRate: BytesPerSecond;
   readonly multiprocessors: number;
   readonly launch: Seconds;
+  /** Null: see `Accelerator`. */
+  readonly kernels: KernelRates | null;
+  /** On which the devices of a node are threads; null: each has its own. */
+  readonly cores: number | null;
   readonly links: Links;
   /** Achieved between a device and its host, and the time to start a copy. */
   readonly hostRate: BytesPerSecond;
@@ -68,6 +72,8 @@ export const machineOf = (job: Job): Machine => {
     memoryRate: bytesPerSecond(accelerator.memoryBandwidth.value * accelerator.memoryEfficiency.value),
     multiprocessors: accelerator.multiprocessors.value,
     launch: accelerator.launch.value,
+    kernels: accelerator.kernels,
+    cores: job.cluster.cores?.value ?? null,
     links: linksOf(job),
     hostRate: bytesPerSecond(pcie.bandwidth.value * pcie.efficiency.value),
     hostLatency: pcie.latency.value,

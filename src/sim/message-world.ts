@@ -16,7 +16,9 @@ import { blockId } from '../units/identity.ts';
 import type { Bytes, Instant, Seconds } from '../units/quantity.ts';
 import { instantZero, latest, later, times, transferTime } from '../units/quantity.ts';
 import { Agenda } from './agenda.ts';
+import { Choices } from './choices.ts';
 import { Draws } from './draws.ts';
+import { Cores } from './cores.ts';
 import type { Term } from './evaluation.ts';
 import { LedgerTape } from '../memory/ledger-tape.ts';
 import type { Tier } from '../memory/tier.ts';
@@ -76,14 +78,23 @@ export class MessageWorld implements World<Path> {
   readonly #awaited = new Map<Strand<Path>, Receive>();
   readonly #chooser = new Map<Strand<Path>, ReceiveAny>();
   readonly #lanes = new Map<string, Instant>();
+  /** Null where each rank is a processor of its own, and its links work beside it. */
+  readonly #cores: Cores | null;
   readonly #lifecycles: Lifecycles;
   readonly #draws: Draws;
+  /** Those of another world, to be made again; null: what is expected happens. */
+  readonly #choices: Choices | null;
   readonly #trace: TraceEntry[] = [];
   #now: Instant = instantZero;
   #blocks = 0;
 
-  constructor(machine: Machine, { seed, conditions }: { seed: number; conditions: Conditions }) {
+  constructor(
+    machine: Machine,
+    { seed, conditions, replayed = null }: { seed: number; conditions: Conditions; replayed?: Trace | null },
+  ) {
     this.#machine = machine;
+    this.#cores = machine.cores === null ? null : new Cores(machine.cores, machine.scaleUpDomain);
+    this.#choices = replayed === null ? null : new Choices(replayed);
     this.#slowdown = conditions.slowdown;
     this.#draws = new Draws(seed);
     this.#lifecycles = new Lifecycles({
@@ -119,7 +130,7 @@ export class MessageWorld implements World<Path> {
     sleep: (strand, { delay }) => this.#resumeAt(strand, later(this.#now, delay), 'bubble'),
     now: () => this.#now,
     observe: () => 'go on',
-    route: (_, { expected }) => expected,
+    route: (strand, { expected }) => this.#route(strand, expected),
     mark: (strand, effect) => this.#mark(strand, effect),
     collective: ({ rank }, effect) => new Descend(messageProgram(effect, rank)),
     section: (strand, effect) => this.#section(strand, effect),
@@ -200,9 +211,12 @@ export class MessageWorld implements World<Path> {
 
   #reserve(rank: Rank, lane: string, duration: Seconds): { start: Instant; end: Instant } {
     const name = `${rank} ${lane}`;
-    const start = latest(this.#now, this.#lanes.get(name) ?? instantZero);
+    const cores = lane === 'compute' ? this.#cores : null;
+    const free = latest(this.#lanes.get(name) ?? instantZero, cores?.freeAt(rank) ?? instantZero);
+    const start = latest(this.#now, free);
     const end = later(start, duration);
     this.#lanes.set(name, end);
+    cores?.occupy(rank, end);
     return { start, end };
   }
 
@@ -226,8 +240,9 @@ export class MessageWorld implements World<Path> {
     const link = linkBetween(this.#machine, rank, to);
     const isNear = link === this.#machine.links.scaleUp;
     const size = sizeOf(tensor);
-    const { end } = this.#reserve(rank, `${isNear ? 'scale-up' : 'nic'} ${axis}`, pushTime(size, link));
-    const arrived = later(end, link.latency);
+    const lane = `${isNear ? 'scale-up' : 'nic'} ${axis}`;
+    const gone = this.#cores === null ? this.#reserve(rank, lane, pushTime(size, link)).end : this.#now;
+    const arrived = later(gone, link.latency);
     state.meter.send(axis, size);
     const sent = this.#now;
     this.#trace.push({ kind: 'message', from: rank, to, axis, tag, strand: state.name, size, sent, arrived });
@@ -237,9 +252,10 @@ export class MessageWorld implements World<Path> {
   #deliver(from: Rank, to: Rank, tag: number, arrived: Instant): void {
     const reader = this.#mailbox.put({ from, to, tag }, arrived);
     if (reader !== null) {
-      this.#received(to, this.#awaited.get(reader)!);
+      const effect = this.#awaited.get(reader)!;
       this.#awaited.delete(reader);
-      return this.#resume(reader, undefined, reader.state.cause);
+      if (this.#read(reader, effect) !== blocked) this.#resume(reader, undefined, reader.state.cause);
+      return;
     }
     for (const [strand, effect] of this.#chooser)
       if (strand.rank === to && effect.tag === tag && effect.from.includes(from)) {
@@ -253,25 +269,46 @@ export class MessageWorld implements World<Path> {
   #receive(strand: Strand<Path>, effect: Receive): void | typeof blocked {
     const { rank, state } = strand;
     const { from, axis, tag } = effect;
-    if (this.#mailbox.take({ from, to: rank, tag }, strand) !== null) return this.#received(rank, effect);
+    if (this.#mailbox.take({ from, to: rank, tag }, strand) !== null) return this.#read(strand, effect);
     state.cause = TERM_OF_AXIS[axis];
     this.#awaited.set(strand, effect);
     return blocked;
   }
 
+  /** Where ranks share cores, each reads for itself what was sent to it, and computes nothing meanwhile. */
+  #read(strand: Strand<Path>, effect: Receive): void | typeof blocked {
+    const { rank } = strand;
+    if (this.#cores === null) return this.#received(rank, effect);
+    const { from, axis, into } = effect;
+    const duration = pushTime(sizeOf(into), linkBetween(this.#machine, from, rank));
+    const { start, end } = this.#reserve(rank, 'compute', duration);
+    this.#trace.push({ kind: 'span', rank, lane: 'receive', name: axis, start, end });
+    this.#agenda.add(end, () => {
+      this.#received(rank, effect);
+      this.#resume(strand, undefined, TERM_OF_AXIS[axis]);
+    });
+    return blocked;
+  }
   #received(to: Rank, { from, axis, tag, into }: Receive): void {
     this.#trace.push({ kind: 'receipt', from, to, axis, tag, size: sizeOf(into), at: this.#now });
   }
 
   #receiveAny(strand: Strand<Path>, effect: ReceiveAny): Rank | typeof blocked {
-    const { tag } = effect;
+    const { axis, tag, into } = effect;
     const from = effect.from.find((sender) => this.#mailbox.holds({ from: sender, to: strand.rank, tag }));
     if (from === undefined) {
       this.#chooser.set(strand, effect);
       return blocked;
     }
-    this.#receive(strand, { kind: 'receive', from, axis: effect.axis, tag, into: effect.into });
+    this.#mailbox.take({ from, to: strand.rank, tag }, strand);
+    this.#received(strand.rank, { kind: 'receive', from, axis, tag, into });
     return from;
+  }
+
+  #route({ rank, state }: Strand<Path>, expected: readonly number[]): readonly number[] {
+    const answer = this.#choices?.next(rank, state.name) ?? expected;
+    this.#trace.push({ kind: 'choice', rank, strand: state.name, answer, at: this.#now });
+    return answer;
   }
 
   #mark({ rank, state }: Strand<Path>, { subject, event }: Mark): void {

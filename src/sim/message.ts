@@ -1,6 +1,8 @@
 /** The message rung: every rank of a small world with every operation and every message. */
 import { cast } from '../actors/cast.ts';
 import { supervisorOf } from '../actors/device.ts';
+import type { Itinerary } from '../actors/itinerary.ts';
+import { ONE_STEP } from '../actors/itinerary.ts';
 import { deviceContext } from '../actors/device-context.ts';
 import { placeOf, stageSize } from '../actors/mesh.ts';
 import { Meter } from './meter.ts';
@@ -29,11 +31,21 @@ export interface MessageRun {
   readonly reports: readonly StageCount[];
 }
 
-/** Runs one step of the job on all its ranks, and the job's supervisor beside them. */
-export const message = (job: Job, conditions: Conditions = CALM): MessageRun => {
-  const world = new MessageWorld(machineOf(job), { seed: job.seed, conditions });
+export interface Course {
+  readonly itinerary?: Itinerary;
+  /** The trace of another world whose choices by data are made again; null: what is expected happens. */
+  readonly replayed?: Trace | null;
+}
+
+/** Runs the job, one step unless more are asked for, on all its ranks, and its supervisor beside them. */
+export const message = (
+  job: Job,
+  conditions: Conditions = CALM,
+  { itinerary = ONE_STEP, replayed = null }: Course = {},
+): MessageRun => {
+  const world = new MessageWorld(machineOf(job), { seed: job.seed, conditions, replayed });
   const ranks = Array.from({ length: job.devices }, (_, index) => rank(index));
-  const programs = [...ranks, supervisorOf(job)].map((self) => ({ rank: self, program: cast(job, self) }));
+  const programs = [...ranks, supervisorOf(job)].map((self) => ({ rank: self, program: cast(job, self, itinerary) }));
   const devices = world.run(programs).slice(0, job.devices);
   const end = devices.reduce<Instant>((last, { state }) => latest(last, state.at), instantZero);
   const reports = devices.map((strand) => counted(job, strand));

@@ -4,6 +4,8 @@ import { costOf, isOnHost } from '../kernels/op.ts';
 import type { FlashAttention } from '../kernels/op/attention.ts';
 import type { GroupedMatmul } from '../kernels/op/grouped-matmul.ts';
 import type { Matmul } from '../kernels/op/matmul.ts';
+import { extentOf, nameOf } from '../kernels/op-name.ts';
+import type { KernelRates } from '../scenario/cluster.ts';
 import type { Seconds } from '../units/quantity.ts';
 import { computeTime, larger, plus, times, transferTime, zeroSeconds } from '../units/quantity.ts';
 import { ASSUMPTIONS, TILES } from './assumptions.ts';
@@ -63,8 +65,26 @@ export const opTime = (op: Op, machine: Machine): Seconds => {
   const { traffic } = costOf(op);
   if (op.kind === 'accumulate' || (traffic === 0 && op.kind !== 'matmul')) return zeroSeconds;
   if (isOnHost(op)) return transferTime(traffic, machine.hostMemoryRate);
+  const known = machine.kernels === null ? null : kernelTime(op, machine.kernels);
+  if (known !== null) return plus(known, machine.launch);
   const memory = transferTime(traffic, machine.memoryRate);
   return plus(larger(arithmeticTime(op, machine), memory), machine.launch);
+};
+
+/** As it was measured; null if it was not. */
+const kernelTime = (op: Op, { products, streams }: KernelRates): Seconds | null => {
+  const [name, extent] = [nameOf(op), extentOf(op)];
+  if (extent === null) {
+    const stream = streams[name];
+    return stream === undefined ? null : transferTime(costOf(op).traffic, stream.value);
+  }
+  const product = products[name];
+  if (product === undefined) return null;
+  const { rate, rows, columns, depth } = product;
+  return times(
+    computeTime(costOf(op).flops, rate.value),
+    1 + rows / extent.rows + columns / extent.columns + depth / extent.depth,
+  );
 };
 
 /** What is no product of matrices is bound by memory. */

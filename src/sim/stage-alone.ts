@@ -3,6 +3,7 @@ import { readsOf } from '../actors/data-loader.ts';
 import type { DeviceContext } from '../actors/device-context.ts';
 import { finishStep, placeDevice, stageOf } from '../actors/device.ts';
 import { finishReductions, publishAhead } from '../actors/pipeline-stage.ts';
+import { clearLoss } from '../actors/progress.ts';
 import { splitsBackward } from '../actors/schedules/schedule.ts';
 import type { PipelineStage } from '../actors/stage-pass.ts';
 import { backwardSlot, forwardSlot, inputsSlot, weightSlot } from '../actors/stage-pass.ts';
@@ -139,6 +140,7 @@ function* passes(
   const owned = yield* placeDevice(context);
   const placed = cut();
   const stage = stageOf(context, owned);
+  yield* clearLoss(owned.progress);
   yield* publishAhead(stage);
   const ahead = cut();
   // The chunks of a stage all see as many microbatches.

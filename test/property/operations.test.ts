@@ -5,6 +5,7 @@ import type { Matmul } from '../../src/kernels/op/matmul.ts';
 import type { Op } from '../../src/kernels/op.ts';
 import { classOf, costOf } from '../../src/kernels/op.ts';
 import type { GroupedMatmul } from '../../src/kernels/op/grouped-matmul.ts';
+import { segmentLength } from '../../src/effects/tensor.ts';
 import { opTime } from '../../src/sim/op-time.ts';
 import { machine } from '../worlds/small-world.ts';
 
@@ -19,7 +20,15 @@ const anyGrouped: fc.Arbitrary<GroupedMatmul> = fc
   })
   .map((shape) => {
     const accumulates = shape.transpose === 'tn';
-    return { kind: 'grouped-matmul', ...shape, dtype: 'bf16', output: accumulates ? 'fp32' : 'bf16', accumulates };
+    const sizes = Array.from({ length: shape.groups }, (_, group) => segmentLength(shape.rows, shape.groups, group));
+    return {
+      kind: 'grouped-matmul',
+      ...shape,
+      sizes,
+      dtype: 'bf16',
+      output: accumulates ? 'fp32' : 'bf16',
+      accumulates,
+    };
   });
 
 test('grouped products multiply what one product of all rows would, and read a matrix a group', () => {
@@ -93,12 +102,20 @@ test('flash attention multiplies its pairs with keys and values of their own wid
 });
 
 test('rows are read and written once on their way to the experts and back', () => {
-  const rows = { kind: 'permute', tokens: 10, rows: 30, width: 4, dtype: 'bf16' } as const;
+  const rows = { kind: 'permute', tokens: 10, choices: 3, rows: 30, width: 4, dtype: 'bf16' } as const;
   expect(costOf({ ...rows, direction: 'spread' })).toEqual({ flops: 0, traffic: 2 * 4 * 40 });
   expect(costOf({ ...rows, direction: 'gather' })).toEqual({ flops: 120, traffic: 2 * 4 * 40 });
   expect(costOf({ kind: 'copy', read: 3, written: 5, runs: [], dtype: 'fp32' })).toEqual({ flops: 0, traffic: 32 });
-  const top = costOf({ kind: 'top-k', pass: 'forward', tokens: 10, experts: 8, active: 2 });
-  expect(top).toEqual({ flops: 400, traffic: 4 * (80 + 40) });
+  const top = { kind: 'top-k', tokens: 10, experts: 8, active: 2 } as const;
+  const plain = { flops: 400, traffic: 4 * (80 + 40) };
+  expect(costOf({ ...top, pass: 'forward', balance: null })).toEqual(plain);
+  expect(costOf({ ...top, pass: 'backward', balance: null })).toEqual(plain);
+  // For a loss that balances the experts the scores are read once more.
+  const balance = { weight: 1, blockRows: 5, sequences: [[0], [1]] };
+  expect(costOf({ ...top, pass: 'backward', balance })).toEqual({ flops: 800, traffic: 4 * (160 + 40) });
+  const counted = { tokens: 10, experts: 8, active: 2 };
+  expect(costOf({ kind: 'choice-counts', ...counted, blockRows: 5 })).toEqual({ flops: 20, traffic: 4 * (20 + 16) });
+  expect(costOf({ kind: 'expert-places', ...counted, capacity: null })).toEqual({ flops: 20, traffic: 4 * (40 + 8) });
 });
 
 test('products of attention count as attention, whatever their batch; all others as products of matrices', () => {

@@ -1,17 +1,20 @@
 /** Laws of volumes: along every axis ranks send as many bytes as the papers count. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { positionAt } from '../../src/actors/schedules/placement.ts';
 import type { Axis } from '../../src/effects/group.ts';
 import { DTYPE_BYTES } from '../../src/kernels/dtype.ts';
+import type { Parameter } from '../../src/model/parameter.ts';
 import { paddedVocabulary } from '../../src/model/parameter.ts';
 import { FORMATS } from '../../src/model/precision.ts';
 import { chunksOf, splitLayers, unitsOf } from '../../src/model/stages.ts';
 import type { Part } from '../../src/model/unit.ts';
-import { elementsOfAll, parametersOf } from '../../src/model/unit.ts';
+import { elementsOfAll, parametersOf, PARTS } from '../../src/model/unit.ts';
 import type { Job, Layout } from '../../src/scenario/job.ts';
 import { expertDataRanks, microbatchesOf } from '../../src/scenario/job.ts';
 import { endsOf, positionCount } from '../../src/scenario/layer-split.ts';
 import { message } from '../../src/sim/message.ts';
+import { positions } from '../worlds/collective-case.ts';
 import { mixtureModel } from '../worlds/families.ts';
 import { anyJob, legalJobs, nameOf } from '../worlds/job-case.ts';
 import { sentAlong } from '../worlds/volume.ts';
@@ -51,10 +54,11 @@ const activation = ({ precision }: Job): number => DTYPE_BYTES[FORMATS[precision
  * Bytes along the tensor axis, all ranks together. One lap of a ring of t ranks moves t - 1 wholes. With b s h elements
  * of activations a microbatch:
  * without sequence parallelism an all-reduce (two laps) after each branch forward and before each backward (Shoeybi et
- * al. 2019, figure 4), one more behind the embedding and one in front of the head, and three of a number a token in the
- * loss; where stages meet, one lap gathers what was sent in parts (Narayanan et al. SC21, section 4.1).
+ * al. 2019, figure 4), one more behind the embedding and one in front of the head; where stages meet, one lap gathers what
+ * was sent in parts (Narayanan et al. SC21, section 4.1). In the loss every rank tells the others three numbers a token.
  * With it a gather and a scatter (a lap each) instead, and one more gather a branch in backward, for the input that is
- * kept in parts (Korthikanti et al. 2022, section 4.2.2). Context ranks have their own part of the tokens each.
+ * kept in parts (Korthikanti et al. 2022, section 4.2.2). Context ranks have their own part of the tokens each. Once a step
+ * the gradients of copied weights that ranks have parts of are summed.
  */
 const tensorBytes = (job: Job): number => {
   const { model, layout } = job;
@@ -63,9 +67,54 @@ const tensorBytes = (job: Job): number => {
   const laps = sequenceParallel
     ? model.layers * (4 + 6) + again * 4 + (1 + 1) + (1 + 2)
     : model.layers * (4 + 4) + again * 4 + 2 + 2 + 2 * crossings(job);
-  // Three numbers a token in the loss; for a norm over all heads one for queries and one for keys, each time it runs.
-  const sums = 3 + (model.qkNorm === 'all' ? 2 * (2 * model.layers + again) : 0);
-  return tokensOf(job) * (tp - 1) * (laps * model.hidden * activation(job) + sums * 2 * DTYPE_BYTES.fp32);
+  // For a norm over all heads a number a token for queries and one for keys, each time it runs.
+  const sums = model.qkNorm === 'all' ? 2 * (2 * model.layers + again) : 0;
+  const statistics = 3 * tp + 2 * sums;
+  const each = laps * model.hidden * activation(job) + statistics * DTYPE_BYTES.fp32;
+  return (tp - 1) * (tokensOf(job) * each + copiedGradientBytes(job)) + normBytes(job, tp);
+};
+
+/** The squares of all gradients are summed over all ranks where a step depends on them: two laps of a number in each group of so many. */
+const normBytes = ({ precision, training, devices }: Job, size: number): number =>
+  precision === 'fp16' || training.clip !== null ? (2 * (size - 1) * DTYPE_BYTES.fp32 * devices) / size : 0;
+
+/**
+ * Of what every tensor rank holds a copy of, it has all of the gradient of learned positions; of gains of norms that every
+ * head has it has its own heads' part; of all else its rows' part, if rows are split.
+ */
+const isInParts = ({ layout }: Job, { name, isSharded }: Parameter): boolean =>
+  !isSharded && name !== 'position embedding' && (layout.sequenceParallel || /^(query|key) norm gain$/.test(name));
+
+/**
+ * Two laps of what a rank updates of them, by all groups of tensor ranks of all stages. With ZeRO each bucket is cut into
+ * equal shards, and all messages are as long as that of the rank that has most.
+ */
+const copiedGradientBytes = (job: Job): number => {
+  const { model, layout, precision } = job;
+  const { cp, dp, tp, ep, etp, pp, zero, replicas } = layout;
+  const shards = zero === 0 ? 1 : (cp * dp) / replicas;
+  const chunks = chunksOf(model, splitOf(job)).map((chunk) =>
+    unitsOf(chunk).map((unit) => parametersOf(unit, model, { tp, ep, etp, isSplit: pp > 1 }).shared),
+  );
+  const ofStage = (stage: number): number => {
+    const own = positions(layout.vp).map((chunk) => chunks[positionAt(layout, { stage, chunk })]!);
+    const buckets = own.flatMap((units) => (zero === 3 ? units : [units.flat()]));
+    return Math.max(...positions(shards).map((shard) => add(buckets.map((bucket) => inShard(bucket, shard)))));
+  };
+  const inShard = (bucket: readonly Parameter[], shard: number): number => {
+    const length = elementsOfAll(bucket);
+    const [from, to] = [Math.floor((length * shard) / shards), Math.floor((length * (shard + 1)) / shards)];
+    let start = 0;
+    return add(
+      bucket.map((parameter) => {
+        const end = start + parameter.elements;
+        const common = Math.min(end, to) - Math.max(start, from);
+        start = end;
+        return isInParts(job, parameter) ? Math.max(0, common) : 0;
+      }),
+    );
+  };
+  return dp * cp * 2 * add(positions(pp).map(ofStage)) * DTYPE_BYTES[FORMATS[precision].gradient];
 };
 
 /**
@@ -80,27 +129,37 @@ const pipelineBytes = (job: Job): number => {
   const held = zero === 0 ? dp * cp : layout.replicas;
   const table = paddedVocabulary(model.vocabulary, tp) * model.hidden * gradient;
   const isApart = model.tied && pp > 1 && schedule !== 'zb-v';
-  const mirrored = schedule === 'dualpipe' ? tp * elementsOf(job, 'shared') * gradient : 0;
+  const all = elementsOf(job, 'shared') + elementsOf(job, 'table');
+  const mirrored = schedule === 'dualpipe' ? tp * all * gradient : 0;
   return (
-    tokensOf(job) * 2 * crossings(job) * model.hidden * activation(job) + held * ((isApart ? 2 * table : 0) + mirrored)
+    tokensOf(job) * 2 * crossings(job) * model.hidden * activation(job) +
+    held * ((isApart ? 2 * table : 0) + mirrored) +
+    normBytes(job, pp)
   );
 };
 
-/** Elements of a tied table that travel a second time, to the head that works with it beside the embedding. */
-const lentTable = ({ model, layout: { tp, pp } }: Job): number =>
-  model.tied && pp === 1 ? (paddedVocabulary(model.vocabulary, tp) * model.hidden) / tp : 0;
+/**
+ * Elements of a tied table that travel a second time, to the head that works with it beside the embedding: where buckets
+ * are single units. A bucket of many, which these small models fit into whole, has the table once.
+ */
+const lentTable = ({ model, layout: { tp, pp, zero } }: Job): number =>
+  model.tied && pp === 1 && zero === 3 ? (paddedVocabulary(model.vocabulary, tp) * model.hidden) / tp : 0;
 
+interface Laps {
+  readonly shards: number;
+  readonly replicas: number;
+}
 /**
  * Bytes a lap: two laps of the gradients, or with ZeRO 1 one lap of them and one of the new weights; ZeRO 2 scatters
  * gradients after every microbatch; ZeRO 3 gathers the weights twice a microbatch besides, and has none to publish
  * (Rajbhandari et al. 2020, section 7). Replicas of shards sum theirs in two laps.
  */
-const lapBytes = (job: Job, part: Part): { readonly shards: number; readonly replicas: number } => {
+const lapBytes = (job: Job, part: Part): Laps => {
   const { weight, gradient } = FORMATS[job.precision];
   const microbatches = microbatchesOf(job);
   const [weights, gradients] = [DTYPE_BYTES[weight], DTYPE_BYTES[gradient]];
   const elements = elementsOf(job, part);
-  const lent = elements + (part === 'shared' ? lentTable(job) : 0);
+  const lent = elements + (part === 'table' ? lentTable(job) : 0);
   const shards = [
     elements * 2 * gradients,
     elements * (gradients + weights),
@@ -113,11 +172,13 @@ const lapBytes = (job: Job, part: Part): { readonly shards: number; readonly rep
 /** Along the axes of the ranks that hold the same weights. */
 const stateBytes = (job: Job): Readonly<Record<'dp' | 'edp' | 'replica', number>> => {
   const { tp, cp, dp, ep, etp, replicas } = job.layout;
-  const [shared, experts] = [lapBytes(job, 'shared'), lapBytes(job, 'experts')];
+  const [shared, table, experts] = PARTS.map((part) => lapBytes(job, part)) as [Laps, Laps, Laps];
   return {
-    dp: tp * (cp * dp - replicas) * shared.shards,
+    dp: tp * (cp * dp - replicas) * (shared.shards + table.shards) + normBytes(job, (cp * dp) / replicas),
     edp: ep * etp * (expertDataRanks(job.layout) - replicas) * experts.shards,
-    replica: (replicas - 1) * (tp * shared.replicas + ep * etp * experts.replicas),
+    replica:
+      (replicas - 1) * (tp * (shared.replicas + table.replicas) + ep * etp * experts.replicas) +
+      normBytes(job, replicas),
   };
 };
 
@@ -158,7 +219,8 @@ const expectVolumes = (job: Job, axes: Readonly<Partial<Record<Axis, number>>>):
   const counted = Object.keys(axes).map((axis) => [axis, sentAlong(trace, axis as Axis)]);
   expect({ job: nameOf(job), ...Object.fromEntries(counted) }).toEqual({ job: nameOf(job), ...axes });
 };
-const control = ({ devices }: Job): number => devices * DTYPE_BYTES.int32;
+/** Every rank reports three numbers. */
+const control = ({ devices }: Job): number => devices * 3 * DTYPE_BYTES.fp32;
 const expectDense = (job: Job): void =>
   expectVolumes(job, {
     tp: tensorBytes(job),

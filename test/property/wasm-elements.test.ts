@@ -155,6 +155,39 @@ describe.each(KERNEL_VARIANTS)('with %s kernels', (variant) => {
   });
 });
 
+const TRANSPOSES = ['nn', 'nt', 'tn'] as const;
+test.each(TRANSPOSES)('products of groups of rows, some of none, are those of the reference (%s)', (transpose) => {
+  const desk = new Desk('simd');
+  const draw = new Draw(3);
+  const [sizes, groups, rows, n, k] = [[3, 0, 6], 3, 9, 5, 7];
+  const tensor = (...shape: number[]): Operand => desk.place('fp32', shape, draw.tensor('fp32', shape).values);
+  const inputs = [tensor(rows, k), transpose === 'tn' ? tensor(rows, n) : tensor(groups, k, n)];
+  const shared = { kind: 'grouped-matmul', sizes, groups, rows, n, k, transpose } as const;
+  const op = { ...shared, accumulates: false, dtype: 'fp32', output: 'fp32' } as const;
+  const [actual, wanted] = desk.both(op, inputs, ['fp32', transpose === 'tn' ? [groups, k, n] : [rows, n]]);
+  expect(mostBetween(actual!, wanted!)).toBeLessThan(1e-5);
+  expect(mostBetween(actual!, new Float64Array(actual!.length))).toBeGreaterThan(1);
+});
+
+test.each([1, 2, 3])('rows go to their places and come back as sums of %i', (choices) => {
+  const desk = new Desk('simd');
+  const draw = new Draw(4);
+  const [tokens, width] = [6, 9];
+  const rows = tokens * choices;
+  const places = desk.place(
+    'int32',
+    [tokens, choices],
+    Array.from({ length: rows }, (_, index) => (index === 4 ? -1 : (index * 5 + 2) % rows)),
+  );
+  const shared = { kind: 'permute', tokens, choices, rows, width, dtype: 'bf16' } as const;
+  const few = desk.place('bf16', [tokens, width], draw.tensor('bf16', [tokens, width]).values);
+  const many = desk.place('bf16', [rows, width], draw.tensor('bf16', [rows, width]).values);
+  const [spread, wanted] = desk.both({ ...shared, direction: 'spread' }, [few, places], ['bf16', [rows, width]]);
+  expectSame(spread!, wanted!);
+  const [sums, wantedSums] = desk.both({ ...shared, direction: 'gather' }, [many, places], ['bf16', [tokens, width]]);
+  expectSame(sums!, wantedSums!);
+});
+
 test('what nothing computes is refused by name', () => {
   const { backend } = new Desk('simd');
   const dropout = { kind: 'dropout', elements: 1, dtype: 'fp32' } as const;

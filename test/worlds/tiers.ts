@@ -4,7 +4,9 @@ import type { AnswerTo, EffectOf, Kind } from '../../src/effects/effect.ts';
 import type { Handlers, World } from '../../src/effects/program.ts';
 import { Descend, Strand } from '../../src/effects/program.ts';
 import type { Tensor } from '../../src/effects/tensor.ts';
+import { isOnHost } from '../../src/kernels/op.ts';
 import type { Tier } from '../../src/memory/tier.ts';
+import { TIERS } from '../../src/memory/tier.ts';
 import type { Job } from '../../src/scenario/job.ts';
 import type { BlockId } from '../../src/units/identity.ts';
 import { blockId, rank } from '../../src/units/identity.ts';
@@ -21,10 +23,11 @@ class TierWorld implements World<Way> {
   #blocks = 0;
 
   readonly handlers: Handlers<Way> = {
+    // The host's processors work on states where they are; of gradients and weights it has copies.
     compute: (_, { op, inputs, outputs }) => {
-      this.#expectHere(op.kind, [...inputs, ...outputs]);
+      this.#expectOn(isOnHost(op) ? TIERS : ['hbm'], op.kind, [...inputs, ...outputs]);
     },
-    send: (_, { tensor }) => this.#expectHere('send', [tensor]),
+    send: (_, { tensor }) => this.#expectOn(['hbm'], 'send', [tensor]),
     receive: refuse,
     receiveAny: refuse,
     allocate: (_, { size, purpose, tier }) => {
@@ -36,7 +39,7 @@ class TierWorld implements World<Way> {
       if (this.places.get(block.id) !== 'hbm') throw new Error(`block ${block.id} is given up, but not on the card`);
       this.places.delete(block.id);
     },
-    load: (_, { into }) => this.#expectHere('load', [into]),
+    load: (_, { into, source }) => this.#expectOn(source.kind === 'states' ? TIERS : ['hbm'], 'load', [into]),
     store: refuse,
     move: ({ state }, { block, to }) => {
       const from = this.places.get(block.id);
@@ -54,7 +57,7 @@ class TierWorld implements World<Way> {
     mark: () => undefined,
     observe: () => 'go on',
     route: (_, { expected }) => expected,
-    collective: (_, { operation, whole, shard }) => this.#expectHere(operation, [whole, shard]),
+    collective: (_, { operation, whole, shard }) => this.#expectOn(['hbm'], operation, [whole, shard]),
     section: (_, { program }) => new Descend(program()),
   };
 
@@ -66,10 +69,12 @@ class TierWorld implements World<Way> {
   }
   end(): void {}
 
-  #expectHere(what: string, tensors: readonly Tensor[]): void {
-    for (const { block } of tensors)
-      if (this.places.get(block.id) !== 'hbm')
-        throw new Error(`${what} on block ${block.id}, which is not on the card`);
+  #expectOn(tiers: readonly Tier[], what: string, tensors: readonly Tensor[]): void {
+    for (const { block } of tensors) {
+      const place = this.places.get(block.id) ?? null;
+      if (place === null || !tiers.includes(place))
+        throw new Error(`${what} on block ${block.id}, which is on ${place}`);
+    }
   }
 }
 

@@ -18,8 +18,9 @@ import { sharedMemory } from '../../src/exec/shared-memory.ts';
 import { runTogether } from '../../src/exec/together.ts';
 import { backendOf } from '../../src/exec/training/backend-of.ts';
 import type { KernelChoice } from '../../src/exec/training/order.ts';
-import { InitialValues } from '../../src/exec/training/states-origin.ts';
-import type { Observation } from '../../src/exec/training/training-services.ts';
+import { initialStates } from '../../src/exec/checkpoint/held-states.ts';
+import type { Observation } from '../../src/exec/training/observation.ts';
+import { lossOf } from '../../src/exec/training/observation.ts';
 import { trainingServices } from '../../src/exec/training/training-services.ts';
 import { readNumbers } from '../../src/kernels/number-format.ts';
 import type { MemoryDelta } from '../../src/memory/ledger.ts';
@@ -44,7 +45,10 @@ export interface Trained {
 }
 
 /** Tokens of no language, the same for every run. */
-export const corpusOf = (vocabulary: number, { sequence, sequences }: { sequence: number; sequences: number }): Corpus => {
+export const corpusOf = (
+  vocabulary: number,
+  { sequence, sequences }: { sequence: number; sequences: number },
+): Corpus => {
   const length = sequence * sequences + 1;
   const tokens = new Uint16Array(new SharedArrayBuffer(2 * length));
   let state = 12_345;
@@ -62,7 +66,7 @@ export interface Training {
   readonly source?: StatesSource;
 }
 
-export const train = (job: Job, { steps, kernels = 'wasm', source = new InitialValues(7) }: Training): Trained => {
+export const train = (job: Job, { steps, kernels = 'wasm', source = initialStates(7) }: Training): Trained => {
   const itinerary: Itinerary = { first: 1, last: steps, validatesEvery: null, savesEvery: steps };
   const { sequence, globalBatch } = job.workload;
   const corpus = corpusOf(job.model.vocabulary, { sequence, sequences: globalBatch * steps });
@@ -108,7 +112,11 @@ const keep = (kept: Kept, arena: Arena, what: Stored): void => {
     const values = readNumbers(arena.memory.buffer, { dtype, at, length: tensor.shape[0]! });
     let start = 0;
     for (const run of runs()) {
-      place(kept[state === 'weight' ? 'weights' : 'moments'], { state, run }, values.subarray(start, start + run.length));
+      place(
+        kept[state === 'weight' ? 'weights' : 'moments'],
+        { state, run },
+        values.subarray(start, start + run.length),
+      );
       start += run.length;
     }
   }
@@ -120,18 +128,11 @@ const place = (
   values: Float64Array,
 ): void => {
   const name = state === 'weight' ? share.name : `${state} of ${share.name}`;
-  const whole = into.get(name) ?? new Float64Array(share.shape.reduce((all, length) => all * length, 1)).fill(Number.NaN);
+  const whole =
+    into.get(name) ?? new Float64Array(share.shape.reduce((all, length) => all * length, 1)).fill(Number.NaN);
   into.set(name, whole);
   for (const [index, value] of values.entries()) {
     const at = placeInWhole(share, start + index);
     if (at !== null) whole[at] = value;
   }
-};
-
-/** The supervisor has a row of every rank: a loss stands on each rank that has a head, the same on all its tensor ranks. */
-const lossOf = ({ layout, workload, devices }: Job, { numbers }: Observation): number => {
-  const width = PROGRESS.length;
-  let total = 0;
-  for (let each = 0; each < devices; each += layout.tp) total += numbers[each * width + PROGRESS.indexOf('loss')]!;
-  return total / (workload.globalBatch * workload.sequence);
 };

@@ -1,6 +1,7 @@
 /** The few things that are asked of a disk, one after another, so that a failing one can stand in for it. */
 import {
   closeSync,
+  existsSync,
   fstatSync,
   fsyncSync,
   mkdirSync,
@@ -13,6 +14,7 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
+import { dirname } from 'node:path';
 import { systemCode } from './fault.ts';
 
 export interface Disk {
@@ -44,8 +46,21 @@ export interface Opened {
   readonly close: () => void;
 }
 
+/** Not mkdir's own recursion, which in some releases of Node never ends where a parent refuses (as in /proc). */
+const makeFolder = (path: string): void => {
+  if (existsSync(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) makeFolder(parent);
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Another rank may have been faster.
+    if (systemCode(error) !== 'EEXIST') throw error;
+  }
+};
+
 export const localDisk: Disk = {
-  makeFolder: (path) => void mkdirSync(path, { recursive: true }),
+  makeFolder,
   list: (path) => {
     try {
       return readdirSync(path).toSorted();

@@ -1,7 +1,6 @@
 /** Where a rank's states come from before the first step. */
-import type { ShareRun, State } from '../../effects/share.ts';
 import type { Model } from '../../scenario/model.ts';
-import { initialise } from '../checkpoint/initial-values.ts';
+import { initialStates } from '../checkpoint/held-states.ts';
 import type { StatesSource } from '../checkpoint/reader.ts';
 import { CheckpointReader } from '../checkpoint/reader.ts';
 import { localDisk } from '../checkpoint/disk.ts';
@@ -11,7 +10,7 @@ import type { Origin } from './order.ts';
 export const sourceOf = (origin: Origin, model: Model): StatesSource => {
   switch (origin.kind) {
     case 'seed':
-      return new InitialValues(origin.seed);
+      return initialStates(origin.seed);
     case 'checkpoint':
       return new CheckpointReader(localDisk, origin.path);
     case 'published':
@@ -20,16 +19,3 @@ export const sourceOf = (origin: Origin, model: Model): StatesSource => {
       return origin satisfies never;
   }
 };
-
-/** A model that nobody has trained: weights drawn by the seed, moments of zero. */
-export class InitialValues implements StatesSource {
-  readonly #seed: number;
-  constructor(seed: number) {
-    this.#seed = seed;
-  }
-  read(state: State, run: ShareRun, into: Float32Array): void {
-    if (state === 'weight' || state === 'master') initialise(run, this.#seed, into);
-    else into.fill(0);
-  }
-  close(): void {}
-}

@@ -6,14 +6,19 @@ import type { OpCost } from './cost.ts';
 import type { Matmul } from './matmul.ts';
 
 /**
- * `rows` are spread evenly over the groups. `nn` and `nt`: output [rows, n] = left [rows, k] x the group's [k, n]. `tn`:
- * output [groups, k, n], for each group the product of its rows of left [rows, k], transposed, and of right [rows, n].
+ * The rows of one group stand behind those of another. Inputs and outputs by `transpose`:
+ *
+ *     nn   [left [rows, k], the groups' right [groups, k, n]] -> [output [rows, n]]
+ *     nt   [left [rows, k], the groups' right [groups, n, k]] -> [output [rows, n]]
+ *     tn   [left [rows, k], right [rows, n]] -> [output [groups, k, n]], of each group its left, transposed, by its right
  */
 export interface GroupedMatmul {
   readonly kind: 'grouped-matmul';
   readonly groups: number;
   /** Of all groups together. */
   readonly rows: number;
+  /** Of each group. */
+  readonly sizes: readonly number[];
   readonly n: number;
   readonly k: number;
   readonly transpose: Matmul['transpose'];

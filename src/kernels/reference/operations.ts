@@ -4,11 +4,12 @@ import { activation } from './activation.ts';
 import { adam, clipFactor, descent, squaredNorm } from './adam.ts';
 import { attentionMerge, flashAttention } from './attention.ts';
 import { accumulate, add, cast, copy, dropout, fill, residual, softmax } from './element-wise.ts';
+import { groupedMatmul } from './grouped-matmul.ts';
 import { biasGradient, matmul } from './matmul.ts';
 import { norm } from './norm.ts';
 import type { Reference } from './operand.ts';
 import { rope } from './position.ts';
-import { groupedMatmul, permute, topK } from './routing.ts';
+import { choiceCounts, expertPlaces, permute, topK } from './routing.ts';
 import { crossEntropy, embedding, tokenLoss } from './token.ts';
 
 /** Leave an operation out and it does not compile. */
@@ -28,6 +29,8 @@ const REFERENCES: { readonly [K in OpKind]: Reference<OpOf<K>> } = {
   'bias-gradient': biasGradient,
   cast,
   'top-k': topK,
+  'choice-counts': choiceCounts,
+  'expert-places': expertPlaces,
   permute,
   copy,
   embedding,

@@ -3,6 +3,7 @@ import type { Op, OpKind, OpOf } from '../op.ts';
 import { attentionMergeOperation, flashAttentionOperation } from './attention-operations.ts';
 import { biasGradient, accumulate, activation, add, residual } from './vector-operations.ts';
 import { cast, copy, fill } from './copy-operations.ts';
+import { choice, groupedMatmul, permute } from './expert-operations.ts';
 import { matmul } from './matmul-operation.ts';
 import { norm } from './norm-operation.ts';
 import type { Operation } from './operation.ts';
@@ -22,7 +23,7 @@ const refused = (why: string) => ({
 /** Leave an operation out and it does not compile. */
 const OPERATIONS: { readonly [K in OpKind]: Operation<OpOf<K>> } = {
   matmul,
-  'grouped-matmul': refused('the products of several experts are not computed yet'),
+  'grouped-matmul': groupedMatmul,
   'flash-attention': flashAttentionOperation,
   'attention-merge': attentionMergeOperation,
   norm,
@@ -35,8 +36,10 @@ const OPERATIONS: { readonly [K in OpKind]: Operation<OpOf<K>> } = {
   dropout: refused('dropout needs a mask, which nothing draws'),
   'bias-gradient': biasGradient,
   cast,
-  'top-k': refused('the choice of experts is not computed yet'),
-  permute: refused('moving rows to experts is not computed yet'),
+  'top-k': choice,
+  'choice-counts': choice,
+  'expert-places': choice,
+  permute,
   copy,
   embedding,
   'cross-entropy': crossEntropy,
