@@ -14,8 +14,8 @@ const STAIR = [
   ['cli'],
 ];
 const FOLDERS = STAIR.flat();
-/** What a process starts with: the command, and the thread that a search hands work to. */
-const ENTRIES = '^src/cli/(main|search-worker)[.]ts$';
+/** What a process starts with: the command, and the threads that a search or ranks are handed to. */
+const ENTRIES = '^src/(cli/(main|search-worker)|exec/[a-z]+/[a-z]+-thread)[.]ts$';
 
 const folders = (names) => `^src/(${names.join('|')})/`;
 

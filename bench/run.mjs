@@ -22,13 +22,16 @@ const machine = {
   node: version,
 };
 
-const rows = [];
-for (const file of files) rows.push(...(await measure((await import(new URL(file, folder).href)).bench)));
-
 const line = ({ metric, value, unit, ratio, baseline }) =>
-  `${metric.padEnd(40)} ${String(value).padStart(10)} ${unit.padEnd(12)} ${ratio.toFixed(2).padStart(8)} x ${baseline}`;
-console.log(rows.map(line).join('\n'));
-appendFileSync(
-  new URL('history.jsonl', folder),
-  rows.map((row) => `${JSON.stringify({ ...machine, ...row })}\n`).join(''),
-);
+  `${metric.padEnd(48)} ${String(value).padStart(10)} ${unit.padEnd(12)} ${ratio.toFixed(2).padStart(8)} x ${baseline}`;
+
+for (const file of files) {
+  // A file has one bench or several.
+  const { bench } = await import(new URL(file, folder).href);
+  for (const one of [bench].flat()) {
+    const rows = await measure(one);
+    console.log(rows.map(line).join('\n'));
+    const kept = rows.map((row) => `${JSON.stringify({ ...machine, ...row })}\n`);
+    appendFileSync(new URL('history.jsonl', folder), kept.join(''));
+  }
+}

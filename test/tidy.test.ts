@@ -64,7 +64,10 @@ const shape = ({ path, lines, text }: SourceFile): string[] => {
   return found;
 };
 
-const SOURCES = [...filesOf('src', /[.]ts$/), ...filesOf('test', /[.]ts$/), ...filesOf('bench', /[.]mjs$/)];
+const SOURCES = [
+  ...['src', 'test', 'examples'].flatMap((folder) => filesOf(folder, /[.]ts$/)),
+  ...filesOf('bench', /[.]mjs$/),
+];
 /** Not this file, which spells out what it bans, nor the worker's entry, whose whole purpose is to pass a function on. */
 const GUARDED = SOURCES.filter(({ path }) => path !== 'test/tidy.test.ts' && path !== 'src/cli/search-worker.ts');
 

@@ -7,6 +7,8 @@ import { deviceContext } from './device-context.ts';
 import type { Itinerary } from './itinerary.ts';
 import { ONE_STEP } from './itinerary.ts';
 import { superviseJob } from './job-supervisor.ts';
+import type { Schedule } from './schedules/pass-order.ts';
 
-export const cast = (job: Job, self: Rank, itinerary: Itinerary = ONE_STEP): Program<void> =>
-  self === supervisorOf(job) ? superviseJob(job, itinerary) : runDevice(deviceContext(job, self), itinerary);
+/** A `schedule` given here runs in place of the one that the layout names, whose chunks it must place alike. */
+export const cast = (job: Job, self: Rank, itinerary: Itinerary = ONE_STEP, schedule?: Schedule): Program<void> =>
+  self === supervisorOf(job) ? superviseJob(job, itinerary) : runDevice(deviceContext(job, self, schedule), itinerary);

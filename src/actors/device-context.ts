@@ -17,8 +17,10 @@ import type { Rank } from '../units/identity.ts';
 import { bytesPerSecond } from '../units/quantity.ts';
 import type { Place, StateGroups } from './mesh.ts';
 import { layerGroups, placeOf, stateGroups } from './mesh.ts';
+import type { Schedule } from './schedules/pass-order.ts';
 import type { MicrobatchRange } from './schedules/placement.ts';
 import { microbatchesThrough, placementOf, positionAt } from './schedules/placement.ts';
+import { scheduleNamed } from './schedules/schedule.ts';
 
 export interface DeviceContext {
   readonly job: Job;
@@ -29,6 +31,8 @@ export interface DeviceContext {
   /** Which parts of the model's tensors the rank has, of experts and of all else. */
   readonly seat: Readonly<Record<'tensor' | 'experts', Seat>>;
   readonly chunks: readonly Chunk[];
+  /** In which order the rank runs its passes: the one that the layout names, or one that places chunks as that does. */
+  readonly schedule: Schedule;
   readonly microbatches: number;
   /** Those of the microbatches that go through each of the chunks. */
   readonly ranges: readonly MicrobatchRange[];
@@ -44,7 +48,11 @@ const rateOf = ({ bandwidth, efficiency, latency }: Link): LinkRate => ({
   bandwidth: bytesPerSecond(bandwidth.value * efficiency.value),
 });
 
-export const deviceContext = (job: Job, self: Rank): DeviceContext => {
+export const deviceContext = (
+  job: Job,
+  self: Rank,
+  schedule: Schedule = scheduleNamed(job.layout.schedule),
+): DeviceContext => {
   const { layout, model, cluster } = job;
   const place = placeOf(layout, self);
   const links = linksOf(job);
@@ -58,6 +66,7 @@ export const deviceContext = (job: Job, self: Rank): DeviceContext => {
     layer,
     states: stateGroups(layout, place),
     seat: seatsOf(job, self),
+    schedule,
     chunks: indices.map((chunk) => byPosition[positionAt(layout, { stage: place.stage, chunk })]!),
     microbatches,
     ranges: indices.map((chunk) => microbatchesThrough(placementOf(layout.schedule), chunk, microbatches)),

@@ -2,9 +2,9 @@
 import { mark } from '../effects/ask.ts';
 import type { Program } from '../effects/effect.ts';
 import type { Moment } from '../memory/moment.ts';
-import type { ScheduleName } from '../scenario/job.ts';
 import { finishReduction, publishesAhead, publishRun } from './optimizer-shard.ts';
-import { passCount, scheduleOf, splitsBackward } from './schedules/schedule.ts';
+import type { Schedule } from './schedules/pass-order.ts';
+import { passCount } from './schedules/schedule.ts';
 import type { Slot } from './schedules/slot.ts';
 import { chunkOf, isJoined, microbatchOf, passOf } from './schedules/slot.ts';
 import type { PipelineStage } from './stage-pass.ts';
@@ -13,14 +13,14 @@ import { backwardSlot, forwardSlot, inputsSlot, weightSlot } from './stage-pass.
 /** One step's passes; every gradient has been sent off when it returns, and has arrived. */
 export function* runStage(stage: PipelineStage): Program<void> {
   const { context } = stage;
-  const { pp, vp, schedule } = context.job.layout;
+  const { pp, vp, schedule: name } = context.job.layout;
   const { microbatches, place } = context;
   const seat = { stage: place.stage, stages: pp, microbatches, chunks: vp };
   yield* publishAhead(stage);
   yield* mark('stage', 'fill');
-  let forwardsLeft = passCount(schedule, seat);
+  let forwardsLeft = passCount(name, seat);
   let isSteady = false;
-  for (const slot of scheduleOf(schedule)(seat)) {
+  for (const slot of context.schedule.slots(seat)) {
     const pass = passOf(slot);
     if (pass === 'backward' && !isSteady) {
       yield* mark('stage', 'steady');
@@ -40,7 +40,7 @@ const runSlot = (stage: PipelineStage, slot: Slot): Program<void> => {
     case 'forward':
       return forwardSlot(stage, moment);
     case 'backward':
-      return isWhole(stage.context.job.layout.schedule, slot) ? backwardSlot(stage, moment) : inputsSlot(stage, moment);
+      return isWhole(stage.context.schedule, slot) ? backwardSlot(stage, moment) : inputsSlot(stage, moment);
     case 'weight':
       return weightSlot(stage, moment);
     default:
@@ -55,7 +55,8 @@ const momentOf = (slot: Slot): Moment => ({
 });
 
 /** True of a backward that makes the weights' gradients too. */
-export const isWhole = (schedule: ScheduleName, slot: Slot): boolean => !splitsBackward(schedule) || isJoined(slot);
+export const isWhole = ({ splitsBackward }: Pick<Schedule, 'splitsBackward'>, slot: Slot): boolean =>
+  !splitsBackward || isJoined(slot);
 
 /** Sends the weights that the last step updated to the ranks that lack them, if this is the time for it. */
 export function* publishAhead({ context, chunks, shard, publishing }: PipelineStage): Program<void> {

@@ -144,15 +144,15 @@ export function* inputsSlot(stage: PipelineStage, moment: Moment): Program<void>
 function* backward(stage: PipelineStage, moment: Moment, postponed: Postponed | null): Program<void> {
   const { context, shard } = stage;
   const state = stage.chunks[moment.chunk]!;
-  const kept = stage.inFlight.get(keyOf(stage, moment))!;
+  const saved = stage.inFlight.get(keyOf(stage, moment))!.flatMap((kept) => kept.saved);
   stage.inFlight.delete(keyOf(stage, moment));
   let flow = state.chunk.hasHead ? null : yield* takeOver(stage, moment, 'backward');
   const runs = runsFor(stage, state, { isCut: postponed === null && reducesAfter(stage, moment) });
-  const returns = offloads(state) ? returnsOf(context, state, { moment, kept }) : null;
+  const returns = offloads(state) ? returnsOf(context, state, { moment, saved }) : null;
   let ahead: Gathering | null = null;
   for (let index = runs.length - 1; index >= 0; index--) {
     const run = runs[index]!;
-    const from = { saved: savedIn(kept, run), gradient: flow };
+    const from = { saved: saved.slice(run.start, run.end), gradient: flow };
     const beside = besideOf(returns, run);
     const here: Gathering | null = yield* takeGathering(stage, state, { run, ahead });
     ahead = here !== null && index > 0 ? yield* gather(shard, state, bucketOf(runs[index - 1]!)) : null;
@@ -222,19 +222,12 @@ function* sendOff(
   stage.reductions.push(yield* reduce(stage.shard, { chunk, run, buffers }));
 }
 
-/** What the forward passes kept of the units of `run`, however their runs were cut. */
-const savedIn = (kept: readonly SavedRun[], { start, end }: Run): readonly UnitSaved[] => {
-  const all = kept.flatMap(({ saved }) => saved);
-  return all.slice(start, end);
-};
-
 /** What waits on the host of all that a forward pass kept. */
 const returnsOf = (
   { layer }: DeviceContext,
-  { units, whole }: ChunkState,
-  { moment, kept }: { moment: Moment; kept: readonly SavedRun[] },
+  { units }: ChunkState,
+  { moment, saved }: { moment: Moment; saved: readonly UnitSaved[] },
 ): Returns => {
-  const saved = savedIn(kept, whole);
   const waiting = units.map(({ isOffloaded }, index) => (isOffloaded ? ownBlocks(layer, saved[index]!) : []));
   return { moment, underway: null, waiting };
 };

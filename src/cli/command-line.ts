@@ -32,9 +32,29 @@ const COMMANDS: readonly Entry[] = [
     load: () => import('./run.ts'),
   },
   {
+    name: 'export',
+    summary: 'a checkpoint of a run as a Hugging Face model',
+    load: () => import('./export.ts'),
+  },
+  {
+    name: 'compare',
+    summary: 'one scenario in both worlds, side by side',
+    load: () => import('./compare.ts'),
+  },
+  {
+    name: 'trace',
+    summary: 'the timeline of either world, for ui.perfetto.dev',
+    load: () => import('./trace.ts'),
+  },
+  {
     name: 'validate',
     summary: 'predictions beside published measurements, row by row',
     load: () => import('./validate.ts'),
+  },
+  {
+    name: 'calibrate',
+    summary: 'measure this machine into a cluster file',
+    load: () => import('./calibrate.ts'),
   },
   {
     name: 'schema',

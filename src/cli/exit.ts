@@ -5,6 +5,7 @@ export const EXIT = {
   usage: 2,
   infeasible: 3,
   badInput: 4,
+  outOfTolerance: 5,
   interrupted: 130,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

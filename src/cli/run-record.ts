@@ -1,16 +1,8 @@
 /** The files that a run leaves beside its checkpoints: loss.csv, TensorBoard events and the loss curve. */
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { localDisk } from '../exec/checkpoint/disk.ts';
 import { eventFileName, eventFileStart, scalarsRecord } from '../report/event-file.ts';
 import { LOSS_HEADER, lossCsvUpTo, lossLine, parseLossCsv } from '../report/loss-csv.ts';
 import type { StepRow } from '../report/loss-csv.ts';
@@ -20,6 +12,7 @@ import { scalarsOf } from '../report/run-scalars.ts';
 import type { Seconds } from '../units/quantity.ts';
 import { seconds } from '../units/quantity.ts';
 import { EXIT, Refusal } from './exit.ts';
+import { writeRefusal } from './write-refusal.ts';
 
 const LOSS_FILE = 'loss.csv';
 const CURVE_FILE = 'loss.svg';
@@ -37,7 +30,7 @@ export class RunRecord {
   constructor(folder: string, step: number) {
     this.#folder = folder;
     try {
-      mkdirSync(join(folder, EVENTS_FOLDER), { recursive: true });
+      localDisk.makeFolder(join(folder, EVENTS_FOLDER));
       const path = join(folder, LOSS_FILE);
       const text = step > 0 && existsSync(path) ? lossCsvUpTo(readFileSync(path, 'utf8'), step) : LOSS_HEADER;
       this.#rows = [...parseLossCsv(text)];
@@ -86,16 +79,7 @@ const replace = (path: string, text: string): void => {
 
 const now = (): Seconds => seconds(Date.now() / 1e3);
 
-const refusal = (folder: string, error: unknown): unknown => {
-  if (error instanceof RangeError) return new Refusal(EXIT.badInput, `${join(folder, LOSS_FILE)}: ${error.message}`);
-  const code = error instanceof Error && 'code' in error ? String(error.code) : null;
-  if (code === null) return error;
-  return new Refusal(EXIT.badInput, `${folder}: ${REASONS[code] ?? 'the run cannot be recorded here'} (${code})`);
-};
-const REASONS: Readonly<Record<string, string>> = {
-  ENOSPC: 'no space is left on the disk',
-  EACCES: 'the folder may not be written',
-  EROFS: 'the disk can only be read',
-  EEXIST: 'a file of that name is there, wanted a folder',
-  ENOTDIR: 'a part of the path is no folder',
-};
+const refusal = (folder: string, error: unknown): unknown =>
+  error instanceof RangeError
+    ? new Refusal(EXIT.badInput, `error: ${join(folder, LOSS_FILE)}: ${error.message}`)
+    : writeRefusal(folder, error);

@@ -1,6 +1,6 @@
 /** Direct all-to-all: every rank sends to every other one, each starting with the rank after its own. */
 import { receive, send } from '../effects/ask.ts';
-import type { Collective, Program } from '../effects/effect.ts';
+import type { Combination, Program } from '../effects/effect.ts';
 import { member, positionIn } from '../effects/group.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import { part, segmentLengthMax } from '../effects/tensor.ts';
@@ -45,7 +45,7 @@ function time({ group, elements, dtype, sent }: Payload, links: Links): Seconds 
   return larger(lane(group.domain - 1, links.scaleUp), lane(group.size - group.domain, links.nic));
 }
 
-function* program(effect: Collective, self: Rank): Program<void> {
+function* program(effect: Combination, self: Rank): Program<void> {
   const { group } = effect;
   const { axis, size } = group;
   const [position, tag] = [positionIn(group, self), tagOf(effect)];
@@ -66,7 +66,7 @@ type Place = (peer: number) => Tensor;
 
 /** Where in this rank's memory lies what each member gets of it, and where belongs what it gets of each. */
 const placesOf = (
-  { group: { size }, whole, shard, parts }: Collective,
+  { group: { size }, whole, shard, parts }: Combination,
   self: number,
 ): { sentTo: Place; receivedFrom: Place } => {
   if (parts !== undefined)

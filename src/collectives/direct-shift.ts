@@ -1,6 +1,6 @@
 /** Shift: every rank sends its whole to the next rank, and the last one to the first. Ring attention goes round by it. */
 import { receive, send } from '../effects/ask.ts';
-import type { Collective, Program } from '../effects/effect.ts';
+import type { Combination, Program } from '../effects/effect.ts';
 import { member, positionIn } from '../effects/group.ts';
 import type { Rank } from '../units/identity.ts';
 import type { Seconds } from '../units/quantity.ts';
@@ -33,7 +33,7 @@ function time({ group, elements, dtype }: Payload, links: Links): Seconds {
   return larger(inner, outer);
 }
 
-function* program(effect: Collective, self: Rank): Program<void> {
+function* program(effect: Combination, self: Rank): Program<void> {
   const { group, whole, shard } = effect;
   const { axis, size } = group;
   if (size === 1) return yield* copyInto(shard, whole);

@@ -1,5 +1,5 @@
 /** Recursive doubling all-gather (Thakur, Rabenseifner and Gropp, IJHPCA 19, 2005): twice as far and twice as much each step. */
-import type { Collective, Program } from '../effects/effect.ts';
+import type { Combination, Program } from '../effects/effect.ts';
 import { positionIn } from '../effects/group.ts';
 import { segmentOf } from '../effects/tensor.ts';
 import type { Rank } from '../units/identity.ts';
@@ -23,7 +23,7 @@ export const doublingAllGather: Method = {
   scratchBytes: () => zeroBytes,
 };
 
-function* program(effect: Collective, self: Rank): Program<void> {
+function* program(effect: Combination, self: Rank): Program<void> {
   const { group, whole, shard } = effect;
   yield* copyInto(segmentOf(whole, group.size, positionIn(group, self)), shard);
   yield* double('far', effect, self);

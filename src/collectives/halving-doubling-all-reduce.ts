@@ -1,6 +1,6 @@
 /** Rabenseifner's all-reduce (ICCS 2004): recursive halving, then recursive doubling, nearest partners with most to say. */
 import { release } from '../effects/ask.ts';
-import type { Collective, Program } from '../effects/effect.ts';
+import type { Combination, Program } from '../effects/effect.ts';
 import type { Rank } from '../units/identity.ts';
 import { plus, times } from '../units/quantity.ts';
 import { arrivalFor, double, exchangedBytes, exchangesTime, halve } from './halving-doubling.ts';
@@ -27,7 +27,7 @@ export const halvingDoublingAllReduce: Method = {
   scratchBytes: halvingReduceScatter.scratchBytes,
 };
 
-function* program(effect: Collective, self: Rank): Program<void> {
+function* program(effect: Combination, self: Rank): Program<void> {
   const { group, whole } = effect;
   const arrival = yield* arrivalFor(group.size, whole);
   yield* halve('near', effect, self, arrival);

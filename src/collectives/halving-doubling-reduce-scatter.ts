@@ -1,6 +1,6 @@
 /** Recursive halving reduce-scatter (Thakur, Rabenseifner and Gropp, IJHPCA 19, 2005): half as far and half as much each step. */
 import { release } from '../effects/ask.ts';
-import type { Collective, Program } from '../effects/effect.ts';
+import type { Combination, Program } from '../effects/effect.ts';
 import { positionIn } from '../effects/group.ts';
 import { segmentOf } from '../effects/tensor.ts';
 import type { Rank } from '../units/identity.ts';
@@ -24,7 +24,7 @@ export const halvingReduceScatter: Method = {
   scratchBytes: ringReduceScatter.scratchBytes,
 };
 
-function* program(effect: Collective, self: Rank): Program<void> {
+function* program(effect: Combination, self: Rank): Program<void> {
   const { group, whole, shard } = effect;
   const arrival = yield* arrivalFor(group.size, whole);
   yield* halve('far', effect, self, arrival);

@@ -1,5 +1,5 @@
 /** Recursive halving and doubling: exchanges with partners at distances that are powers of two, in log2(n) steps. */
-import type { Collective, Program } from '../effects/effect.ts';
+import type { Combination, Program } from '../effects/effect.ts';
 import { receive, send, tensor } from '../effects/ask.ts';
 import { member, positionIn } from '../effects/group.ts';
 import type { Tensor } from '../effects/tensor.ts';
@@ -56,7 +56,7 @@ const runLength = (elements: number, size: number, { first, count }: Run): numbe
  * Leaves the sum of the segment that this rank keeps last; the rest of the whole is left half summed. A run goes in one
  * message a segment, so that a buffer of one segment is enough to receive it.
  */
-export function* halve(order: Order, effect: Collective, self: Rank, arrival: Tensor): Program<void> {
+export function* halve(order: Order, effect: Combination, self: Rank, arrival: Tensor): Program<void> {
   const { group } = effect;
   const [axis, tag] = [group.axis, tagOf(effect)];
   for (const { partner, kept, given } of exchangesOf(order, group.size, positionIn(group, self))) {
@@ -69,11 +69,11 @@ export function* halve(order: Order, effect: Collective, self: Rank, arrival: Te
   }
 }
 
-const segmentsOf = ({ whole, group }: Collective, { first, count }: Run): Tensor[] =>
+const segmentsOf = ({ whole, group }: Combination, { first, count }: Run): Tensor[] =>
   Array.from({ length: count }, (_, index) => segmentOf(whole, group.size, first + index));
 
 /** Fills the whole, given the segment that this rank kept last. A run goes in one message, for it arrives in its place. */
-export function* double(order: Order, effect: Collective, self: Rank): Program<void> {
+export function* double(order: Order, effect: Combination, self: Rank): Program<void> {
   const { group } = effect;
   const [axis, tag] = [group.axis, tagOf(effect)];
   for (const { partner, kept, given } of exchangesOf(order, group.size, positionIn(group, self)).toReversed()) {
@@ -82,7 +82,7 @@ export function* double(order: Order, effect: Collective, self: Rank): Program<v
   }
 }
 
-const runOf = ({ whole, group }: Collective, run: Run): Tensor => {
+const runOf = ({ whole, group }: Combination, run: Run): Tensor => {
   const elements = elementsOf(whole);
   return part(whole, segmentStart(elements, group.size, run.first), runLength(elements, group.size, run));
 };

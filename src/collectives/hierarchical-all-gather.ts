@@ -1,5 +1,5 @@
 /** Hierarchical all-gather: every rail gathers over the network, then every node shares what its rails brought. */
-import type { Collective, Program, Task } from '../effects/effect.ts';
+import type { Combination, Program, Task } from '../effects/effect.ts';
 import { after, fork, join } from '../effects/program.ts';
 import { positionIn } from '../effects/group.ts';
 import { segmentLength, segmentOf } from '../effects/tensor.ts';
@@ -32,7 +32,7 @@ export const hierarchicalAllGather = (algorithm: Hierarchical): Method => ({
   scratchBytes: () => zeroBytes,
 });
 
-function* program(algorithm: Hierarchical, effect: Collective, self: Rank): Program<void> {
+function* program(algorithm: Hierarchical, effect: Combination, self: Rank): Program<void> {
   const { group, whole, shard } = effect;
   const { nodeRing, railRing } = hierarchyOf(algorithm, effect, self);
   yield* copyInto(segmentOf(whole, group.size, positionIn(group, self)), shard);

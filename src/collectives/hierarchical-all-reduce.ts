@@ -1,6 +1,6 @@
 /** Hierarchical all-reduce: sums within every node, all-reduces each rail's share over the network, shares in the node. */
 import { release } from '../effects/ask.ts';
-import type { Collective, Program, Task } from '../effects/effect.ts';
+import type { Combination, Program, Task } from '../effects/effect.ts';
 import { after, fork, join } from '../effects/program.ts';
 import type { Rank } from '../units/identity.ts';
 import { larger, plus, times } from '../units/quantity.ts';
@@ -38,7 +38,7 @@ export const hierarchicalAllReduce = (algorithm: Hierarchical): Method => ({
   scratchBytes: hierarchicalReduceScatter(algorithm).scratchBytes,
 });
 
-function* program(algorithm: Hierarchical, effect: Collective, self: Rank): Program<void> {
+function* program(algorithm: Hierarchical, effect: Combination, self: Rank): Program<void> {
   const { dtype } = effect.whole;
   const { nodeRing, railRing, longest } = hierarchyOf(algorithm, effect, self);
   const nodeArrival = yield* arrivalBuffer(nodeRing(0), longest, dtype);

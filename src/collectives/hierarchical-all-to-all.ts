@@ -1,6 +1,6 @@
 /** Hierarchical all-to-all: over the network along the rails, one message a pair of nodes, then within the node. */
 import { receive, release, send, tensor } from '../effects/ask.ts';
-import type { Collective, Program } from '../effects/effect.ts';
+import type { Combination, Program } from '../effects/effect.ts';
 import { member, positionIn } from '../effects/group.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import { elementsOf, part, segmentLengthMax } from '../effects/tensor.ts';
@@ -81,14 +81,14 @@ const sentBytes = (domain: number, { group, elements, dtype }: Payload, position
 
 /** A member's place among the nodes and rails of its group. Members are named by their positions. */
 interface Crossroads {
-  readonly effect: Collective;
+  readonly effect: Combination;
   readonly domain: number;
   readonly position: number;
   /** The first member of this rank's node. */
   readonly nodeStart: number;
 }
 
-function* program(domain: number, effect: Collective, self: Rank): Program<void> {
+function* program(domain: number, effect: Combination, self: Rank): Program<void> {
   const { group, whole } = effect;
   const position = positionIn(group, self);
   const here: Crossroads = { effect, domain, position, nodeStart: position - (position % domain) };

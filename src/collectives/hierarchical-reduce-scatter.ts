@@ -1,6 +1,6 @@
 /** Hierarchical reduce-scatter: sums within every node first, so that the network carries one node's sum, not its ranks'. */
 import { release } from '../effects/ask.ts';
-import type { Collective, Program, Task } from '../effects/effect.ts';
+import type { Combination, Program, Task } from '../effects/effect.ts';
 import { after, fork, join } from '../effects/program.ts';
 import { segmentOf } from '../effects/tensor.ts';
 import { positionIn } from '../effects/group.ts';
@@ -30,7 +30,7 @@ export const hierarchicalReduceScatter = (algorithm: Hierarchical): Method => ({
   scratchBytes: (payload) => arrivalBytes(algorithm, payload),
 });
 
-function* program(algorithm: Hierarchical, effect: Collective, self: Rank): Program<void> {
+function* program(algorithm: Hierarchical, effect: Combination, self: Rank): Program<void> {
   const { group, whole, shard } = effect;
   const { nodeRing, railRing, longest } = hierarchyOf(algorithm, effect, self);
   const nodeArrival = yield* arrivalBuffer(nodeRing(0), longest, whole.dtype);

@@ -1,5 +1,5 @@
 /** A group seen as nodes and rails: members of one node have fast links, members of one rail meet over the network. */
-import type { Algorithm, Collective } from '../effects/effect.ts';
+import type { Algorithm, Combination } from '../effects/effect.ts';
 import { positionIn, railOf, runOf } from '../effects/group.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import { elementsOf, segmentLength, segmentLengthMax, segmentOf } from '../effects/tensor.ts';
@@ -29,7 +29,7 @@ export interface Hierarchy {
   readonly longest: number;
 }
 
-export const hierarchyOf = ({ domain, segments }: Hierarchical, effect: Collective, self: Rank): Hierarchy => {
+export const hierarchyOf = ({ domain, segments }: Hierarchical, effect: Combination, self: Rank): Hierarchy => {
   const { group, whole } = effect;
   const position = positionIn(group, self);
   const [node, rail] = [Math.floor(position / domain), position % domain];

@@ -1,5 +1,5 @@
 /** Ring all-gather: each rank's segment goes round once, and every rank keeps a copy. */
-import type { Collective, Program } from '../effects/effect.ts';
+import type { Combination, Program } from '../effects/effect.ts';
 import { segmentLength, segmentOf } from '../effects/tensor.ts';
 import type { Rank } from '../units/identity.ts';
 import { zeroBytes } from '../units/quantity.ts';
@@ -25,7 +25,7 @@ export const ringAllGather: Method = {
   scratchBytes: () => zeroBytes,
 };
 
-function* program(effect: Collective, self: Rank): Program<void> {
+function* program(effect: Combination, self: Rank): Program<void> {
   const ring = ringOf(effect, self);
   yield* copyInto(segmentOf(effect.whole, effect.group.size, ring.position), effect.shard);
   yield* allGatherLap(ring);

@@ -1,6 +1,6 @@
 /** Ring all-reduce: a reduce-scatter lap, then an all-gather lap, in place (Patarasuk and Yuan, JPDC 69, 2009). */
 import { release } from '../effects/ask.ts';
-import type { Collective, Program } from '../effects/effect.ts';
+import type { Combination, Program } from '../effects/effect.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import { elementsOf, segmentLengthMax } from '../effects/tensor.ts';
 import type { Rank } from '../units/identity.ts';
@@ -28,7 +28,7 @@ export const ringAllReduce: Method = {
   scratchBytes: ringReduceScatter.scratchBytes,
 };
 
-function* program(effect: Collective, self: Rank): Program<void> {
+function* program(effect: Combination, self: Rank): Program<void> {
   const { group, whole } = effect;
   const ring = ringOf(effect, self);
   const arrival = yield* arrivalBuffer(ring, segmentLengthMax(elementsOf(whole), group.size), whole.dtype);

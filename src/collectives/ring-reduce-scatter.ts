@@ -1,6 +1,6 @@
 /** Ring reduce-scatter: each segment goes round once, gathering every rank's part of the sum, and ends at its owner. */
 import { release } from '../effects/ask.ts';
-import type { Collective, Program } from '../effects/effect.ts';
+import type { Combination, Program } from '../effects/effect.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import { elementsOf, part, segmentLength, segmentLengthMax, segmentOf } from '../effects/tensor.ts';
 import type { Rank } from '../units/identity.ts';
@@ -27,7 +27,7 @@ export const ringReduceScatter: Method = {
     bytesOf(arrivalLength(group.size, segmentLengthMax(elements, group.size)), dtype),
 };
 
-function* program(effect: Collective, self: Rank): Program<void> {
+function* program(effect: Combination, self: Rank): Program<void> {
   const { group, whole, shard } = effect;
   const ring = ringOf(effect, self);
   const arrival = yield* arrivalBuffer(ring, segmentLengthMax(elementsOf(whole), group.size), whole.dtype);

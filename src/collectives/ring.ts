@@ -1,6 +1,6 @@
 /** A ring: every rank of a group sends to the next one and receives from the one before. */
 import { compute, receive, send, tensor } from '../effects/ask.ts';
-import type { Collective, Program } from '../effects/effect.ts';
+import type { Combination, Program } from '../effects/effect.ts';
 import { OPERATIONS } from '../effects/effect.ts';
 import type { Group } from '../effects/group.ts';
 import { AXES, member, positionIn } from '../effects/group.ts';
@@ -27,11 +27,11 @@ export interface Ring {
  * Messages of one operation on one axis carry one tag, so that a gather may run beside a reduction of the same group,
  * and the gathers of two groups that share a pair of ranks beside each other.
  */
-export const tagOf = ({ operation, group }: Collective): number =>
+export const tagOf = ({ operation, group }: Combination): number =>
   AXES.indexOf(group.axis) * OPERATIONS.length + OPERATIONS.indexOf(operation);
 
 /** The ring of the whole group, which passes round one contiguous segment a member. */
-export const ringOf = (effect: Collective, self: Rank): Ring => ({
+export const ringOf = (effect: Combination, self: Rank): Ring => ({
   group: effect.group,
   position: positionIn(effect.group, self),
   tag: tagOf(effect),

@@ -1,6 +1,6 @@
 /** Tree all-reduce: sums within every node, all-reduces each rail's share over two binary trees, shares in the node. */
 import { receive, release, send, tensor } from '../effects/ask.ts';
-import type { Algorithm, Collective, Program } from '../effects/effect.ts';
+import type { Algorithm, Combination, Program } from '../effects/effect.ts';
 import type { Group } from '../effects/group.ts';
 import { member, positionIn, railOf, runOf } from '../effects/group.ts';
 import type { Tensor } from '../effects/tensor.ts';
@@ -85,7 +85,7 @@ const sentBytes = ({ domain }: Tree, { group, elements, dtype }: Payload, positi
 
 const TREES = [0, 1] as const;
 
-function* program(algorithm: Tree, effect: Collective, self: Rank): Program<void> {
+function* program(algorithm: Tree, effect: Combination, self: Rank): Program<void> {
   const { group, whole } = effect;
   const position = positionIn(group, self);
   const node = nodeRing(algorithm, effect, position);
@@ -99,7 +99,7 @@ function* program(algorithm: Tree, effect: Collective, self: Rank): Program<void
 }
 
 /** The ring of the node, which passes round one rail's share a member, in the pieces that the trees take. */
-const nodeRing = (algorithm: Tree, effect: Collective, position: number): Ring => ({
+const nodeRing = (algorithm: Tree, effect: Combination, position: number): Ring => ({
   group: runOf(effect.group, algorithm.domain, position),
   position: position % algorithm.domain,
   tag: tagOf(effect),
@@ -125,7 +125,7 @@ interface Branch extends Relatives {
   readonly pieces: readonly Tensor[];
 }
 
-const branchesOf = (algorithm: Tree, effect: Collective, position: number): Branch[] => {
+const branchesOf = (algorithm: Tree, effect: Combination, position: number): Branch[] => {
   const { domain } = algorithm;
   const rail = railOf(effect.group, domain, position);
   return TREES.map((tree) => ({

@@ -168,16 +168,19 @@ export interface Parts {
  * all-to-all: segment j of rank i's `whole` becomes segment i of rank j's `shard`, which is as large;
  * shift: each rank's `whole` becomes the next rank's `shard`, which is as large, the last one's the first one's.
  */
-export interface Collective extends Ask<void> {
-  readonly kind: 'collective';
+export interface Combination {
   readonly operation: Operation;
-  readonly algorithm: Algorithm;
   readonly group: Group;
   readonly whole: Tensor;
   /** For all-reduce the same tensor as `whole`. */
   readonly shard: Tensor;
   /** Of an all-to-all whose parts differ: then shard and whole may differ too. Absent: the segments are nearly equal. */
   readonly parts?: Parts;
+}
+/** A combination by one of the algorithms that every world knows. */
+export interface Collective extends Combination, Ask<void> {
+  readonly kind: 'collective';
+  readonly algorithm: Algorithm;
 }
 /**
  * A piece of program that costs the same whenever its key is the same: a world may run it once, remember its profile

@@ -47,7 +47,8 @@ export const defaultSettings = (rankCount: number): CrewSettings => ({
 export class RankFailure extends Error {
   override readonly name = 'RankFailure';
   readonly rank: Rank;
-  /** Name of the error that the rank ended with. */
+  /** What it ended of, in its own words, and the name of that error. */
+  readonly reason: string;
   readonly origin: string;
   /** What the other ranks waited for when they were stopped. */
   readonly others: readonly string[];
@@ -59,6 +60,7 @@ export class RankFailure extends Error {
   ) {
     super(`rank ${rank}: ${message}`);
     this.rank = rank;
+    this.reason = message;
     this.origin = name;
     this.others = others;
     if (stack !== '') this.stack = stack;

@@ -29,9 +29,7 @@ export const extentOf = (op: Op): Extent | null => {
       return { rows: op.m, columns: op.n, depth: op.k };
     case 'grouped-matmul': {
       const rows = Math.max(1, op.rows / op.groups);
-      return op.transpose === 'tn'
-        ? { rows: op.k, columns: op.n, depth: rows }
-        : { rows, columns: op.n, depth: op.k };
+      return op.transpose === 'tn' ? { rows: op.k, columns: op.n, depth: rows } : { rows, columns: op.n, depth: op.k };
     }
     case 'flash-attention':
       return { rows: op.queries, columns: op.keys, depth: op.keyDim };

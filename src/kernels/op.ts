@@ -104,7 +104,7 @@ export const costOf = (op: Op): OpCost => {
   return cost(op);
 };
 
-const CLASSES: Readonly<Record<OpKind, OpClass>> = {
+export const CLASSES: Readonly<Record<OpKind, OpClass>> = {
   matmul: 'matrix',
   'grouped-matmul': 'matrix',
   'flash-attention': 'attention',

@@ -16,8 +16,7 @@ import { expectedRows, expertShare } from './expert-share.ts';
 import { copyOf } from './laying-out.ts';
 import { lossScale } from './precision.ts';
 
-/** True when a rank needs to know what the other parts of its sequences choose. */
-export const countsChoices = (context: LayerContext): boolean => balances(context) || capacityOf(context) !== null;
+/** True of a job whose loss has a part that balances the experts. */
 export const balances = ({ job }: LayerContext): boolean => job.training.auxiliaryLoss > 0;
 const capacityOf = ({ job }: LayerContext): number | null => job.software.expertCapacity;
 

@@ -123,10 +123,11 @@ const stripsOf = (heads: Heads, here: Standing, there: Standing): readonly Strip
   { width: heads.kvHeads * heads.keyDim, here: here.key, there: there.key },
   { width: heads.kvHeads * heads.valueDim, here: here.value, there: there.value },
 ];
+/** All columns of the only tensor. */
+const alone = (stride: number): Columns => ({ tensor: 0, start: 0, stride });
 const outputStrip = ({ groups }: LayerContext, { heads, valueDim }: Heads): Strip => {
   const width = heads * valueDim;
-  const at = (stride: number): Columns => ({ tensor: 0, start: 0, stride });
-  return { width, here: at(width), there: at(width / groups.context.size) };
+  return { width, here: alone(width), there: alone(width / groups.context.size) };
 };
 /** Gradients of queries in the first tensor, of keys and values in the second. */
 const gradientsOf = (heads: Heads): Standing => ({

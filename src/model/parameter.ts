@@ -34,12 +34,15 @@ export interface Parameter {
   readonly cut: Cut;
 }
 
-/** Weights begin small, and what is added to the residual stream the smaller the more layers add to it (Radford et al. 2019). */
-const DEVIATION = 0.02;
-export const drawn: Initial = { kind: 'normal', deviation: DEVIATION };
-export const drawnForResidual = ({ layers }: Model): Initial => ({
+/**
+ * Weights begin as those of GPT-NeoX-20B did (Black et al. 2022, arXiv 2204.06745, section 2.2): the wider what they are
+ * summed over, the smaller (Nguyen and Salazar 2019), and what is added to the residual stream the smaller the more layers
+ * add to it.
+ */
+export const drawnFor = (width: number): Initial => ({ kind: 'normal', deviation: Math.sqrt(2 / (5 * width)) });
+export const drawnForResidual = ({ layers, hidden }: Model): Initial => ({
   kind: 'normal',
-  deviation: DEVIATION / Math.sqrt(2 * layers),
+  deviation: 2 / (Math.max(1, layers) * Math.sqrt(hidden)),
 });
 const zeros: Initial = { kind: 'constant', value: 0 };
 const ones: Initial = { kind: 'constant', value: 1 };
@@ -74,13 +77,13 @@ interface Kind {
 /** [inputs, outputs]: each rank has some columns of each of the groups that stand side by side (Shoeybi et al. 2019). */
 export const columns = (
   name: string,
-  { inputs, groups, initial = drawn, count = 1 }: { inputs: number; groups: readonly number[] } & Kind,
+  { inputs, groups, initial = drawnFor(inputs), count = 1 }: { inputs: number; groups: readonly number[] } & Kind,
   ranks: number,
 ): Parameter => sharded(name, cutOf({ count, outer: inputs, groups, initial }), ranks);
 /** [inputs, outputs]: each rank has some rows. */
 export const rows = (
   name: string,
-  { inputs, outputs, initial = drawn, count = 1 }: { inputs: number; outputs: number } & Kind,
+  { inputs, outputs, initial = drawnFor(inputs), count = 1 }: { inputs: number; outputs: number } & Kind,
   ranks: number,
 ): Parameter => sharded(name, cutOf({ count, groups: [inputs], inner: outputs, initial }), ranks);
 /** A bias, or a gain, of which each rank has the elements of its own columns. */
@@ -102,9 +105,9 @@ const copied = (name: string, partial: Parameter['partial'], cut: Cut): Paramete
 });
 export const copiedMatrix = (
   name: string,
-  { inputs, outputs }: { inputs: number; outputs: number },
+  { inputs, outputs, initial = drawnFor(inputs) }: { inputs: number; outputs: number; initial?: Initial },
   partial: Parameter['partial'] = 'rows',
-): Parameter => copied(name, partial, cutOf({ outer: inputs, groups: [outputs], initial: drawn }));
+): Parameter => copied(name, partial, cutOf({ outer: inputs, groups: [outputs], initial }));
 export const copiedGain = (name: string, length: number, partial: Parameter['partial'] = 'rows'): Parameter =>
   copied(name, partial, cutOf({ groups: [length], initial: ones }));
 export const copiedBias = (name: string, length: number, count = 1): Parameter =>
@@ -130,7 +133,7 @@ export const table = (
   name: string,
   { model, tp, isCopy }: { model: Model; tp: number; isCopy: boolean },
 ): Parameter => ({
-  ...perWord(name, { vocabulary: model.vocabulary, tp, inner: model.hidden, initial: drawn }),
+  ...perWord(name, { vocabulary: model.vocabulary, tp, inner: model.hidden, initial: drawnFor(model.hidden) }),
   isCopy,
 });
 const perWord = (

@@ -3,7 +3,7 @@ import type { LayerKind } from '../scenario/layer-kind.ts';
 import type { Model } from '../scenario/model.ts';
 import { layerParameters, routedParameters } from './layer-parameters.ts';
 import type { Parameter } from './parameter.ts';
-import { columns, copiedMatrix, norm, table, words } from './parameter.ts';
+import { columns, copiedMatrix, drawnFor, norm, table, words } from './parameter.ts';
 
 /** Units of one name have the same weights and do the same work. A predictor predicts one token further than what is before it. */
 export type Unit =
@@ -40,7 +40,13 @@ export const parametersOf = (unit: Unit, model: Model, split: Split): UnitParame
         shared: [
           // Every tensor rank has the gradient of all rows.
           ...(model.position === 'learned'
-            ? [copiedMatrix('position embedding', { inputs: model.positions, outputs: model.hidden }, 'never')]
+            ? [
+                copiedMatrix(
+                  'position embedding',
+                  { inputs: model.positions, outputs: model.hidden, initial: drawnFor(model.hidden) },
+                  'never',
+                ),
+              ]
             : []),
           ...(model.embeddingNorm ? norm('embedding norm', model) : []),
         ],

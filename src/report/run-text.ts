@@ -39,6 +39,7 @@ export interface RunSummary {
 }
 
 const LABEL = 12;
+const said = (label: string, text: string): readonly string[] => beside(label, text, LABEL);
 
 /** Median time of the steps that this run did; the first one warms up. */
 export const stepTimeOf = ({ rows, first }: RunSummary): Seconds => {
@@ -49,7 +50,6 @@ export const stepTimeOf = ({ rows, first }: RunSummary): Seconds => {
 
 export const runText = (summary: RunSummary, paint: Paint): string => {
   const { title, job, rows, isComplete, last, elapsed, recoveries, checkpoints, folder } = summary;
-  const said = (label: string, text: string): readonly string[] => beside(label, text, LABEL);
   const time = stepTimeOf(summary);
   const { globalBatch, sequence } = job.workload;
   const tokens = time === 0 ? 0 : (globalBatch * sequence) / time;
@@ -102,32 +102,4 @@ const memoryText = ({ ranks }: RunSummary): readonly string[] => {
   return [
     `${most(({ allocated }) => allocated)} allocated on the fullest rank, ${most(({ held }) => held)} held with kernels' scratch`,
   ];
-};
-
-/** `angel-sim.run/1`. */
-export const runJson = (summary: RunSummary): object => {
-  const { title, job, backend, isComplete, first, last, elapsed, rows, recoveries, ranks, folder, checkpoints } =
-    summary;
-  const validated = rows.findLast(({ validationLoss }) => validationLoss !== null);
-  return {
-    schema: 'angel-sim.run/1',
-    title,
-    backend,
-    devices: job.devices,
-    complete: isComplete,
-    first_step: first,
-    last_step: last,
-    seconds: elapsed,
-    recoveries,
-    loss: rows.at(-1)?.loss ?? null,
-    validation_loss: validated?.validationLoss ?? null,
-    step_seconds: stepTimeOf(summary),
-    ranks: ranks.map(({ allocated, held, phases }) => ({
-      allocated_bytes: allocated,
-      held_bytes: held,
-      seconds: phases,
-    })),
-    folder,
-    checkpoints,
-  };
 };

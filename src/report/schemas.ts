@@ -1,13 +1,16 @@
 /** The JSON Schemas of what `--json` prints, generated from what fills it. */
 import { z } from 'zod';
+import { compareSchema } from './compare-json.ts';
 import { differenceSchema } from './difference.ts';
 import { doctorSchema } from './doctor.ts';
 import { fewestSchema } from './fewest-devices.ts';
 import { largestSchema } from './largest-model.ts';
 import { planSchema } from './plan-json.ts';
+import { runSchema } from './run-json.ts';
 import { simulateSchema } from './simulate-json.ts';
 import { sweepSchema } from './sweep.ts';
 import { targetedSchema } from './target.ts';
+import { traceSchema } from './trace-summary.ts';
 import { validationSchema } from './validation-json.ts';
 import { whyNotSchema } from './why-not.ts';
 
@@ -21,6 +24,9 @@ export const reportSchemas = (): Readonly<Record<string, object>> => ({
   'plan-max-model.schema.json': published(largestSchema),
   'plan-diff.schema.json': published(differenceSchema),
   'simulate.schema.json': published(simulateSchema),
+  'run.schema.json': published(runSchema),
+  'compare.schema.json': published(compareSchema),
+  'trace.schema.json': published(traceSchema),
   'validate.schema.json': published(validationSchema),
   'doctor.schema.json': published(doctorSchema),
 });

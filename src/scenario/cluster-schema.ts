@@ -71,15 +71,17 @@ const link = (assumed: Omit<Link, 'bandwidth'>) =>
     { error: 'a bandwidth such as 400Gbps, or a mapping of bandwidth, efficiency and latency' },
   );
 
+const byName = <Value, Input>(rate: z.ZodType<Value, Input>) =>
+  z.record(words, rate, { error: 'rates by the name of the kernel' });
 const half = z.number({ error: 'a number of at least 0' }).min(0, { error: 'a number of at least 0' });
 const kernels = closed(
   {
-    products: z
-      .record(words, closed({ rate: figure(speed), rows: half, columns: half, depth: half }, 'a rate of products'))
-      .describe('Products take 1 + rows/m + columns/n + depth/k times as long as at the rate.'),
-    streams: z.record(words, bandwidthFigure).describe('Everything else, in bytes read and written a second.'),
+    products: byName(
+      closed({ rate: figure(speed), rows: half, columns: half, depth: half }, 'a rate of products'),
+    ).describe('Products take 1 + rows/m + columns/n + depth/k times as long as at the rate.'),
+    streams: byName(bandwidthFigure).describe('Everything else, in bytes read and written a second.'),
   },
-  'rates by the name of the kernel',
+  'rates of products and streams',
 );
 
 const accelerator = closed(

@@ -14,7 +14,7 @@ import { costOf, isOnHost } from '../kernels/op.ts';
 import type { Rank } from '../units/identity.ts';
 import { blockId } from '../units/identity.ts';
 import type { Bytes, Instant, Seconds } from '../units/quantity.ts';
-import { instantZero, latest, later, times, transferTime } from '../units/quantity.ts';
+import { instantZero, later, times, transferTime } from '../units/quantity.ts';
 import { Agenda } from './agenda.ts';
 import { Choices } from './choices.ts';
 import { Draws } from './draws.ts';
@@ -23,6 +23,8 @@ import type { Term } from './evaluation.ts';
 import { LedgerTape } from '../memory/ledger-tape.ts';
 import type { Tier } from '../memory/tier.ts';
 import { opposite } from '../memory/tier.ts';
+import type { Reserved } from './lanes.ts';
+import { Lanes } from './lanes.ts';
 import { Lifecycles } from './lifecycles.ts';
 import type { Machine } from './machine.ts';
 import { hostTime, linkBetween } from './machine.ts';
@@ -77,9 +79,7 @@ export class MessageWorld implements World<Path> {
   /** What strands wait for. */
   readonly #awaited = new Map<Strand<Path>, Receive>();
   readonly #chooser = new Map<Strand<Path>, ReceiveAny>();
-  readonly #lanes = new Map<string, Instant>();
-  /** Null where each rank is a processor of its own, and its links work beside it. */
-  readonly #cores: Cores | null;
+  readonly #lanes: Lanes;
   readonly #lifecycles: Lifecycles;
   readonly #draws: Draws;
   /** Those of another world, to be made again; null: what is expected happens. */
@@ -93,7 +93,8 @@ export class MessageWorld implements World<Path> {
     { seed, conditions, replayed = null }: { seed: number; conditions: Conditions; replayed?: Trace | null },
   ) {
     this.#machine = machine;
-    this.#cores = machine.cores === null ? null : new Cores(machine.cores, machine.scaleUpDomain);
+    const { cores, scaleUpDomain } = machine;
+    this.#lanes = new Lanes(cores === null ? null : new Cores(cores, scaleUpDomain));
     this.#choices = replayed === null ? null : new Choices(replayed);
     this.#slowdown = conditions.slowdown;
     this.#draws = new Draws(seed);
@@ -209,15 +210,8 @@ export class MessageWorld implements World<Path> {
     return this.#resumeAt(strand, end, term);
   }
 
-  #reserve(rank: Rank, lane: string, duration: Seconds): { start: Instant; end: Instant } {
-    const name = `${rank} ${lane}`;
-    const cores = lane === 'compute' ? this.#cores : null;
-    const free = latest(this.#lanes.get(name) ?? instantZero, cores?.freeAt(rank) ?? instantZero);
-    const start = latest(this.#now, free);
-    const end = later(start, duration);
-    this.#lanes.set(name, end);
-    cores?.occupy(rank, end);
-    return { start, end };
+  #reserve(rank: Rank, lane: string, duration: Seconds): Reserved {
+    return this.#lanes.reserve(rank, lane, { at: this.#now, duration });
   }
 
   #resumeAt(strand: Strand<Path>, instant: Instant, term: Term): typeof blocked {
@@ -241,7 +235,7 @@ export class MessageWorld implements World<Path> {
     const isNear = link === this.#machine.links.scaleUp;
     const size = sizeOf(tensor);
     const lane = `${isNear ? 'scale-up' : 'nic'} ${axis}`;
-    const gone = this.#cores === null ? this.#reserve(rank, lane, pushTime(size, link)).end : this.#now;
+    const gone = this.#machine.cores === null ? this.#reserve(rank, lane, pushTime(size, link)).end : this.#now;
     const arrived = later(gone, link.latency);
     state.meter.send(axis, size);
     const sent = this.#now;
@@ -278,7 +272,7 @@ export class MessageWorld implements World<Path> {
   /** Where ranks share cores, each reads for itself what was sent to it, and computes nothing meanwhile. */
   #read(strand: Strand<Path>, effect: Receive): void | typeof blocked {
     const { rank } = strand;
-    if (this.#cores === null) return this.#received(rank, effect);
+    if (this.#machine.cores === null) return this.#received(rank, effect);
     const { from, axis, into } = effect;
     const duration = pushTime(sizeOf(into), linkBetween(this.#machine, from, rank));
     const { start, end } = this.#reserve(rank, 'compute', duration);

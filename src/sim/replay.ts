@@ -13,8 +13,10 @@ import type { Job } from '../scenario/job.ts';
 import { microbatchesOf } from '../scenario/job.ts';
 import type { Seconds } from '../units/quantity.ts';
 import { bytes, instantZero, later } from '../units/quantity.ts';
+import { Beside } from './beside.ts';
 import type { Machine } from './machine.ts';
 import { linkBetween } from './machine.ts';
+import { Meetings } from './meetings.ts';
 import { Meter } from './meter.ts';
 import type { Room } from './room.ts';
 import type { SlotCache, SlotList, SlotLists } from './slots.ts';
@@ -64,19 +66,13 @@ interface Score {
   /** The messages after the last slot, by receiving stage. */
   readonly mail: readonly number[][];
   /** Where all stages wait for each other, in the order of the step. */
-  readonly meetings: Meeting[];
+  readonly meetings: Meetings;
   /** The message that a stage waits for: an index of `arrivals`, `MAIL`, `MEETING`, or -1 for none. */
   readonly awaited: Int32Array;
   wake: (stage: number) => void;
 }
 const MAIL = -2;
 const MEETING = -3;
-
-/** How many stages have come to it, and when the last one did. */
-interface Meeting {
-  count: number;
-  latest: number;
-}
 
 const scoreOf = (job: Job, { machine, cache }: Context): Score => {
   const { pp, vp } = job.layout;
@@ -89,7 +85,7 @@ const scoreOf = (job: Job, { machine, cache }: Context): Score => {
     perStage,
     arrivals: cache.arrivals.ofLength(pp * perStage),
     mail: Array.from({ length: pp }, () => []),
-    meetings: [],
+    meetings: new Meetings(pp),
     awaited: new Int32Array(pp).fill(-1),
     wake: () => undefined,
   };
@@ -122,17 +118,12 @@ class Player implements StageCourse {
   readonly #mirror: Way;
   readonly #ahead: Tape;
   readonly #tail: Tape;
-  /** When what was started and is not yet waited for ends, by name. */
-  readonly #started = new Map<string, number[]>();
+  readonly #beside = new Beside();
   /** The slot to play: before the first one what is sent ahead, behind the last one the tail. */
   #cursor = -1;
   /** The instruction within its tape. */
   #line = 0;
   #lane = 0;
-  #stream = 0;
-  /** Meetings left behind, and whether the stage has come to the next one. */
-  #met = 0;
-  #isThere = false;
 
   constructor(score: Score, timed: TimedStage) {
     const { layout } = score.job;
@@ -158,12 +149,9 @@ class Player implements StageCourse {
   play(): void {
     const { length } = this.#list.slots;
     for (; this.#cursor <= length; this.#cursor++) {
-      if (
-        !(this.#isSlot(this.#cursor)
-          ? this.#playSlot(this.#cursor)
-          : this.#playTape(this.#cursor < 0 ? this.#ahead : this.#tail))
-      )
-        return;
+      const at = this.#cursor;
+      const isDone = this.#isSlot(at) ? this.#playSlot(at) : this.#playTape(at < 0 ? this.#ahead : this.#tail);
+      if (!isDone) return;
       this.#line = 0;
     }
   }
@@ -213,14 +201,11 @@ class Player implements StageCourse {
       case 'meet':
         return this.#meet(instruction.nanoseconds);
       case 'start':
-        this.#start(instruction);
+        this.#beside.start(instruction, this.at);
         return true;
-      case 'wait': {
-        const end = this.#started.get(instruction.name)?.shift();
-        if (end === undefined) throw new Error(`stage ${this.stage} waits for a '${instruction.name}' never started`);
-        this.#waitUntil(end, instruction.term);
+      case 'wait':
+        this.#waitUntil(this.#beside.endOf(instruction.name), instruction.term);
         return true;
-      }
       default:
         return instruction satisfies never;
     }
@@ -229,30 +214,15 @@ class Player implements StageCourse {
   /** False until the last stage has come. What all do together is timed as if it had begun only then. */
   #meet(busy: number): boolean {
     const { meetings, awaited } = this.#score;
-    const meeting = (meetings[this.#met] ??= { count: 0, latest: 0 });
-    if (!this.#isThere) {
-      meeting.count++;
-      meeting.latest = Math.max(meeting.latest, this.at);
-      this.#isThere = true;
-    }
-    if (meeting.count < awaited.length) {
+    const begun = meetings.come(this.stage, this.at);
+    if (begun === null) {
       awaited[this.stage] = MEETING;
       return false;
     }
     for (let stage = 0; stage < awaited.length; stage++) this.#wakeFor(stage, MEETING);
-    this.#waitUntil(meeting.latest, 'bubble');
+    this.#waitUntil(begun, 'bubble');
     this.at += busy;
-    this.#met++;
-    this.#isThere = false;
     return true;
-  }
-
-  #start({ name, nanoseconds: busy, isStreamed }: Extract<Instruction, { kind: 'start' }>): void {
-    const end = (isStreamed ? Math.max(this.at, this.#stream) : this.at) + busy;
-    if (isStreamed) this.#stream = end;
-    const others = this.#started.get(name);
-    if (others === undefined) this.#started.set(name, [end]);
-    else others.push(end);
   }
 
   #waitUntil(end: number, term: Parameters<Meter['spend']>[0]): void {

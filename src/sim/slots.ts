@@ -2,7 +2,7 @@
 import { isWhole } from '../actors/pipeline-stage.ts';
 import type { MicrobatchRange } from '../actors/schedules/placement.ts';
 import { microbatchesThrough, placementOf } from '../actors/schedules/placement.ts';
-import { scheduleOf } from '../actors/schedules/schedule.ts';
+import { scheduleNamed } from '../actors/schedules/schedule.ts';
 import type { Slot } from '../actors/schedules/slot.ts';
 import { chunkOf, isJoined, microbatchOf, passOf } from '../actors/schedules/slot.ts';
 import type { Layout, ScheduleName } from '../scenario/job.ts';
@@ -46,7 +46,7 @@ export const slotLists = (layout: Layout, microbatches: number, { slots }: SlotC
 
 const listOf = (layout: Layout, microbatches: number, stage: number): SlotList => {
   const { pp, vp, schedule } = layout;
-  const slots = scheduleOf(schedule)({ stage: stageOf(stage), stages: pp, microbatches, chunks: vp });
+  const slots = scheduleNamed(schedule).slots({ stage: stageOf(stage), stages: pp, microbatches, chunks: vp });
   const placement = placementOf(schedule);
   const ranges = Array.from({ length: vp }, (_, chunk) => microbatchesThrough(placement, chunk, microbatches));
   const pieces = Int16Array.from(slots, (slot, index) => {
@@ -65,7 +65,7 @@ const kindOf = (list: readonly Slot[], index: number, schedule: ScheduleName): P
     case 'forward':
       return 'forward';
     case 'backward':
-      return isWhole(schedule, slot) ? 'backward' : 'inputs';
+      return isWhole(scheduleNamed(schedule), slot) ? 'backward' : 'inputs';
     case 'weight': {
       const before = list[index - 1]!;
       return passOf(before) === 'backward' && isJoined(before) ? null : 'weights';

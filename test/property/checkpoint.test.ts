@@ -140,12 +140,14 @@ test('a checkpoint of another model is refused with every difference', () => {
   storeAll(folder, { model: SMALL, layout: ON_FOUR, step: 1 });
   const path = latestIn(disk, folder.path)!;
   const { manifest, shapes } = new CheckpointReader(disk, path);
-  const same = { model: progressAt(1).model, tokenizer: 'bytes', shapes };
+  const { seed, sequence, step } = manifest.progress;
+  const order = { seed, globalBatch: sequence / step };
+  const same = { model: progressAt(1).model, tokenizer: 'bytes', shapes, ...order };
   expect(differencesFrom(manifest, same)).toEqual([]);
   expect(differencesFrom(manifest, { ...same, model: { ...same.model, name: 'renamed' } })).toEqual([]);
-  const other = { model: { hidden: 16, experts: { count: 2 } }, tokenizer: 'gpt2', shapes };
+  const other = { model: { hidden: 16, experts: { count: 2 } }, tokenizer: 'gpt2', shapes, seed: 3, globalBatch: 9 };
   expect(() => refuseOther(path, manifest, other)).toThrow(
-    /another model:\n.*hidden: the checkpoint has 8, the run 16\n.*experts: .*null, the run \{"count":2\}\n.*tokenizer: .*"bytes"/u,
+    /another run:\n.*hidden: the checkpoint has 8, the run 16\n.*experts: .*null, the run \{"count":2\}\n.*tokenizer: .*"bytes".*\n.*train\.seed: .* 3\n.*globalBatch: .* 9/u,
   );
   const grown = new Map([...shapes, ['layers.1.qkv', [3, 24, 1]] as const]);
   expect(differencesFrom(manifest, { ...same, shapes: grown })).toEqual([

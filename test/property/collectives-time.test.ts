@@ -1,8 +1,7 @@
 /** What collectives cost: the closed forms beside their message programs on an idle fabric. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { CollectiveShape } from '../../src/collectives/collective.ts';
-import { collectiveShape, collectiveTime, scratchBytes, sentBytes } from '../../src/collectives/collective.ts';
+import { collectiveShape } from '../../src/collectives/collective.ts';
 import { groupShape } from '../../src/collectives/group-shape.ts';
 import type { LinkRate, Links } from '../../src/collectives/link-rate.ts';
 import { pointToPointTime } from '../../src/collectives/point-to-point.ts';
@@ -26,6 +25,7 @@ import {
   RING_OPERATIONS,
   shardOf,
 } from '../worlds/collective-case.ts';
+import { collectiveTime, scratchBytes, sentBytes } from '../worlds/collective-methods.ts';
 import { anyLink, anyLinks, FABRICS, NANOSECONDS } from '../worlds/fabrics.ts';
 import { timePrograms } from '../worlds/timed.ts';
 
@@ -44,12 +44,14 @@ const messageTime = (asked: CollectiveCase, links: Links): number =>
       return { whole, shard: shardOf(asked, { position, whole, elsewhere: blank(asked.elements) }) };
     }),
   );
-const closedTime = (asked: CollectiveShape, links: Links): number => collectiveTime(asked, links) * NANOSECONDS;
+/** A collective without the ranks that it runs on. */
+type Shape = Omit<CollectiveCase, 'ranks' | 'inPlace'>;
+const closedTime = (asked: Shape, links: Links): number => collectiveTime(asked, links) * NANOSECONDS;
 /**
  * Nanoseconds that rounding may add up to: a message is rounded twice to a whole one, when it is pushed and when it
  * arrives. The messages that wait for one another are no more than a rank sends, and those up and down a tree.
  */
-const rounding = (asked: CollectiveShape): number => {
+const rounding = (asked: Shape): number => {
   const { size } = asked.group;
   const climbed = asked.algorithm.kind === 'tree' ? 2 * Math.ceil(Math.log2(size)) : 0;
   return Math.max(...positions(size).map((position) => messageCount(asked, position))) + climbed + 0.001;
@@ -76,7 +78,7 @@ test('it is so for links of any latency and bandwidth, the network slower or fas
 
 /** Pieces that the whole is cut into. */
 const pieceCount = ({ operation, algorithm, group }: CollectiveCase): number => {
-  if (operation === 'shift') return 1;
+  if (operation === 'shift' || algorithm.kind === 'example') return 1;
   if (algorithm.kind === 'hierarchical') return group.size * algorithm.segments;
   return algorithm.kind === 'tree' ? algorithm.domain * 2 * algorithm.segments : group.size;
 };

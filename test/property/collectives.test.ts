@@ -1,7 +1,7 @@
 /** What collectives leave behind on every rank, what they send for it, and the memory they take. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { collectiveTime, messageProgram, scratchBytes, sentBytes } from '../../src/collectives/collective.ts';
+import { messageProgram } from '../../src/collectives/collective.ts';
 import type { Collective, Program, Send } from '../../src/effects/effect.ts';
 import { OPERATIONS } from '../../src/effects/effect.ts';
 import { fork, join } from '../../src/effects/program.ts';
@@ -21,6 +21,7 @@ import {
   programsOf,
   shardOf,
 } from '../worlds/collective-case.ts';
+import { collectiveTime, messageProgram as programFor, scratchBytes, sentBytes } from '../worlds/collective-methods.ts';
 import { tensorOf, ValueWorld, valuesOf } from '../worlds/values.ts';
 
 /** Which of the strands that are ready goes next, as shares of their number. */
@@ -224,12 +225,13 @@ const FREE_LINKS = {
 test('no two operations share a tag, nor one operation on two axes, so that groups may share pairs of ranks', () => {
   const tags = OPERATIONS.flatMap((operation) =>
     AXES.map((axis) => {
-      const [algorithm] = algorithmsOf(operation, 2);
-      const asked = plainCase(operation, algorithm!, { size: 2, elements: 4 });
-      const ranks = { ...asked.ranks, axis };
-      const effect = { kind: 'collective', ...asked, group: ranks, ...bring(asked, 0) } as const;
-      const sent = [...messageProgram(effect, rank(0))].filter((each) => each.kind === 'send');
-      return new Set(sent.map(({ tag }) => tag));
+      const tags = algorithmsOf(operation, 2).flatMap((algorithm) => {
+        const asked = plainCase(operation, algorithm, { size: 2, elements: 4 });
+        const group = { ...asked.ranks, axis };
+        const program = programFor(algorithm, { operation, group, ...bring(asked, 0) }, rank(0));
+        return [...program].filter((each) => each.kind === 'send').map(({ tag }) => tag);
+      });
+      return new Set(tags);
     }),
   );
   for (const own of tags) expect(own.size).toBe(1);
@@ -250,10 +252,10 @@ const acrossNodes = (asked: CollectiveCase): { bytes: number; messages: number }
   const nodeOf = (member: Rank): number => Math.floor(member / domain);
   const across = { bytes: 0, messages: 0 };
   const brought = broughtTo(asked);
-  const effect = { kind: 'collective', ...asked, group: asked.ranks } as const;
+  const { operation, algorithm, ranks: group } = asked;
   const watched = positions(asked.ranks.size).map((position): [Rank, Program<void>] => [
     rank(position),
-    watch(messageProgram({ ...effect, ...brought[position]! }, rank(position)), ({ to, tensor }) => {
+    watch(programFor(algorithm, { operation, group, ...brought[position]! }, rank(position)), ({ to, tensor }) => {
       if (nodeOf(to) === nodeOf(rank(position))) return;
       across.bytes += sizeOf(tensor);
       across.messages++;

@@ -31,7 +31,20 @@ const anyPlan = fc.array(
   }),
   { maxLength: 60 },
 );
+/** Rank 0 serves the others. */
+const anyService = fc
+  .record({
+    targets: fc.array(fc.integer({ min: -9, max: 9 }), { minLength: 3, maxLength: 3 }),
+    rounds: fc.integer({ min: 1, max: 4 }),
+    elements: fc.integer({ min: 1, max: 3000 }),
+    learningRate: fc.constantFrom(0.5, 1),
+  })
+  .map(({ targets, ...agreed }): Extract<Job, { kind: 'parameters' }> => {
+    const workers = targets.map((_, index) => rank(index + 1));
+    return { kind: 'parameters', service: { server: rank(0), workers, ...agreed }, targets };
+  });
 const anyJob: fc.Arbitrary<Job> = fc.oneof(
+  anyService,
   fc.record({ kind: fc.constant('exchange' as const), plan: anyPlan, isReversed: fc.boolean() }),
   fc.record({ operation: fc.constantFrom(...OPERATIONS), elements: fc.nat(50) }).map(({ operation, elements }): Job => {
     const cases = algorithmsOf(operation, 4).map((algorithm) => plainCase(operation, algorithm, { size: 4, elements }));
@@ -106,6 +119,22 @@ test('a trace of threads shows every message once, no cause behind its effect, a
     const own = spans.filter((span) => `${span.rank} ${span.lane}` === lane);
     for (const [index, span] of own.slice(1).entries()) expect(own[index]!.end).toBeLessThanOrEqual(span.start);
   }
+});
+
+test('a parameter server brings its weights to the mean of what its workers want, in whatever order they come', async () => {
+  await fc.assert(
+    fc.asyncProperty(anyService, async (job) => {
+      const { rounds, elements, learningRate } = job.service;
+      const mean = job.targets.reduce((sum, target) => sum + target, 0) / job.targets.length;
+      const wanted = mean * (1 - (1 - learningRate) ** rounds);
+      for (const { results } of [playHere(job, 4), await playOnThreads(job, 4, { thread })]) {
+        const weights = results[0] as readonly number[];
+        expect(weights).toHaveLength(elements);
+        for (const weight of weights) expect(weight).toBeCloseTo(wanted, 5);
+      }
+    }),
+    { numRuns: 4, endOnFailure: true },
+  );
 });
 
 test('100,000 messages leave no block held, no slot taken and no thread behind', async () => {

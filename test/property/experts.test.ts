@@ -19,33 +19,36 @@ const tokens = 128;
 
 /** Bytes of a routed row: what came in, up twice, activated, in 16 bits, and its weight in fp32. */
 const routedRow = (width: number): number => 2 * (h + 3 * width) + 4;
-/** Bytes of a token in the router: for each of its experts a weight and a number. */
-const ROUTING = 8 * k;
+/** Bytes of a token in the router: for each of its experts a weight, a number and a place, and every expert's score. */
+const ROUTING = 12 * k + 4 * count;
+/** Bytes of how often each block of a sequence chose each expert: each rank knows those of all that share the sequence. */
+const countsOf = (blocks: number): number => 4 * count * blocks;
 /** Bytes of a layer beside the mixture, a token on one rank: input, norms, middle, qkv, heads and the softmax sums. */
 const BESIDE = 2 * (4 * h + 3 * h + h) + 4 * 8;
 
 describe('a mixture keeps each row as often as it has experts', () => {
   test('on one rank, and on expert ranks that share the experts', () => {
     for (const ep of [1, 2, 4, 8])
-      expect(keptBytes(job({ dp: ep, ep }))).toBe(tokens * (BESIDE + ROUTING + k * routedRow(f)));
+      expect(keptBytes(job({ dp: ep, ep }))).toBe(tokens * (BESIDE + ROUTING + k * routedRow(f)) + countsOf(1));
   });
   test("on an expert's tensor ranks the rows of both, of half the width", () => {
     const rows = tokens / 2;
     const beside = rows * 2 * 4 * h + (tokens / 2) * (2 * (3 * h + h) + 4 * 8);
     const kept = keptBytes(job({ tp: 2, sequenceParallel: true, etp: 2 }));
-    expect(kept).toBe(beside + rows * ROUTING + 2 * rows * k * routedRow(f / 2));
+    expect(kept).toBe(beside + rows * ROUTING + countsOf(2) + 2 * rows * k * routedRow(f / 2));
   });
   test('more on the busiest rank, but only where there are several', () => {
     const uneven = { expertImbalance: figure(1.3) } as Partial<Software>;
     const worked = Math.ceil(tokens * k * 1.3);
-    expect(keptBytes(job({ dp: 2, ep: 2 }, uneven))).toBe(tokens * (BESIDE + ROUTING) + worked * routedRow(f));
+    const kept = tokens * (BESIDE + ROUTING) + countsOf(1) + worked * routedRow(f);
+    expect(keptBytes(job({ dp: 2, ep: 2 }, uneven))).toBe(kept);
     expect(keptBytes(job({}, uneven))).toBe(keptBytes(job()));
   });
   test('padded to its capacity', () => {
     for (const capacity of [0.5, 1, 1.1, 2]) {
       const padded = count * Math.ceil((tokens * k * capacity) / count);
       const kept = keptBytes(job({ dp: 4, ep: 4 }, { expertCapacity: capacity }));
-      expect(kept).toBe(tokens * (BESIDE + ROUTING) + padded * routedRow(f));
+      expect(kept).toBe(tokens * (BESIDE + ROUTING) + countsOf(1) + padded * routedRow(f));
     }
   });
 });
@@ -54,7 +57,7 @@ test('each module of selective recomputation gives back its own tensors', () => 
   const all = job({}, {}, { sharedFfn: 128, sharedGate: true });
   const gives = (...modules: RecomputeModule[]): number => keptBytes(all) - keptBytes(all, new Set(modules));
   const shared = tokens * 2 * (3 * 128 + h + 1);
-  const routed = tokens * (ROUTING + k * routedRow(f));
+  const routed = tokens * (ROUTING + k * routedRow(f)) + countsOf(1);
   expect(gives('moe_act')).toBe(tokens * k * 2 * f);
   expect(gives('shared_experts')).toBe(shared);
   expect(gives('moe')).toBe(routed + shared);
@@ -76,19 +79,20 @@ test('what is computed again of a mixture is what was dropped of it', () => {
   expect(again('moe')).toBe(routed + shared);
 });
 
-test('rows and their weights go to the experts and come back, forward and backward', () => {
+test('rows and their weights go to the experts and come back, forward and backward, once it is known how many', () => {
+  const rowCounts = 4 * count;
   const bytes = tokens * k * 2 * h;
   const weights = tokens * k * 4;
   for (const ep of [2, 4, 8]) {
     const { trips } = experted(job({ dp: ep, ep }));
     // Weights travel to the experts only, and their gradients back.
-    expect(trips.ep).toBe(4 * bytes + 2 * weights);
+    expect(trips.ep).toBe(4 * bytes + 2 * weights + rowCounts);
     expect(trips.etp).toBe(0);
   }
   expect(experted(job()).trips.ep).toBe(0);
   const split = experted(job({ tp: 2, sequenceParallel: true, etp: 2 }));
   // Gathered from both ranks, and reduced to both, each way; every rank has half of the rows.
-  expect(split.trips.etp).toBe(4 * bytes + 2 * weights);
+  expect(split.trips.etp).toBe(4 * bytes + 2 * weights + 2 * rowCounts);
 });
 
 test('ranks of one expert group work alike', () => {

@@ -1,35 +1,26 @@
 /** Laws of the ladder: a cheaper rung never says more than it knows, and agrees with the dearer one wherever it may. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { deviceContext, linksOf } from '../../src/actors/device-context.ts';
 import { stageSize } from '../../src/actors/mesh.ts';
-import { collectiveTime } from '../../src/collectives/collective.ts';
-import { groupShape } from '../../src/collectives/group-shape.ts';
-import type { Group } from '../../src/effects/group.ts';
 import { AXES } from '../../src/effects/group.ts';
 import { ruleAgainst } from '../../src/plan/rules.ts';
 import { PARTS } from '../../src/model/unit.ts';
 import type { Job } from '../../src/scenario/job.ts';
-import { microbatchesOf } from '../../src/scenario/job.ts';
-import type { Model } from '../../src/scenario/model.ts';
-import { DEFAULT_TRAINING } from '../../src/scenario/training.ts';
 import { bound } from '../../src/sim/bound.ts';
-import type { Evaluation, Term, Terms } from '../../src/sim/evaluation.ts';
+import type { Evaluation } from '../../src/sim/evaluation.ts';
 import { TERMS } from '../../src/sim/evaluation.ts';
 import { folded } from '../../src/sim/folded.ts';
-import type { MessageRun } from '../../src/sim/message.ts';
 import { message } from '../../src/sim/message.ts';
-import { machineOf } from '../../src/sim/machine.ts';
-import { opTime } from '../../src/sim/op-time.ts';
 import { sketch } from '../../src/sim/sketch.ts';
 import { profileCache } from '../../src/sim/cache.ts';
 import { memoryPeak } from '../../src/sim/stage-report.ts';
+import { expectAgreement, longestChain } from '../worlds/agreement.ts';
 import { positions } from '../worlds/collective-case.ts';
 import type { JobParts } from '../worlds/job-case.ts';
 import { anyJob, anyJobOf, exchangesEvenly, fitsDomains, legalJobs, nameOf } from '../worlds/job-case.ts';
 import { latentModel, mixtureModel } from '../worlds/families.ts';
-import { figure, tinyCluster, tinyJob } from '../worlds/jobs.ts';
-import { rank } from '../../src/units/identity.ts';
+import { tinyCluster, tinyJob } from '../worlds/jobs.ts';
+import { ROTARY, roundJobs } from '../worlds/round-jobs.ts';
 
 const nanoseconds = (time: number): number => Math.round(time * 1e9);
 
@@ -129,12 +120,6 @@ test('what one job left in the cache of profiles changes nothing for another', (
   );
 });
 
-/** What two rungs must agree on to the last digit; `terms` and the step apart. */
-const counted = ({ stages, hardwareFlops, sent }: Evaluation): unknown => ({
-  hardwareFlops,
-  sent: { ...sent, control: 0 },
-  stages: stages.map(({ layers, parameters, memory }) => ({ layers, parameters, memory })),
-});
 const times = ({ step, stages }: Evaluation): unknown => ({
   step: nanoseconds(step),
   stages: stages.map(({ terms, filledAt, drainsAt }) => ({
@@ -143,68 +128,6 @@ const times = ({ step, stages }: Evaluation): unknown => ({
     terms: TERMS.map((term) => `${term} ${nanoseconds(terms[term])}`),
   })),
 });
-
-/** Messages that ranks wait for one behind another at most, in trees from rank to rank: each rounds to a nanosecond. */
-const longestChain = ({ trace }: MessageRun, { layout, devices }: Job): number => {
-  const received = positions(devices).map(() => 0);
-  for (const entry of trace) if (entry.kind === 'receipt' && entry.to < devices) received[entry.to]! += 1;
-  const ranks = stageSize(layout);
-  return positions(layout.pp).reduce(
-    (total, stage) => total + received.slice(stage * ranks, (stage + 1) * ranks).reduce((sum, count) => sum + count, 0),
-    1,
-  );
-};
-
-/**
- * What an all-reduce of the gradients' norm over the stages takes at most. It is timed as if all had come to it with the
- * last, but a ring lets those behind the last one go a few messages earlier.
- */
-const meetingTime = (job: Job): number => {
-  if (job.training.clip === null && job.precision !== 'fp16') return 0;
-  const { layout, cluster } = job;
-  if (layout.pp === 1) return 0;
-  const group: Group = { axis: 'pp', first: rank(0), stride: stageSize(layout), size: layout.pp };
-  const payload = { elements: 1, dtype: 'fp32' } as const;
-  const { chooseAlgorithm } = deviceContext(job, rank(0)).layer;
-  const algorithm = chooseAlgorithm({ operation: 'all-reduce', group, payload });
-  const shape = {
-    operation: 'all-reduce',
-    algorithm,
-    group: groupShape(group, cluster.scaleUpDomain),
-    ...payload,
-  } as const;
-  return nanoseconds(collectiveTime(shape, linksOf(job)));
-};
-
-const expectAgreement = (job: Job): void => {
-  const [one, run] = [folded(job), message(job)];
-  const all = run.evaluation;
-  expect({ job: nameOf(job), ...(counted(one) as object) }).toEqual({ job: nameOf(job), ...(counted(all) as object) });
-  const rounding = longestChain(run, job);
-  const slack = rounding + meetingTime(job);
-  expect(nanoseconds(one.step), nameOf(job)).toBeGreaterThanOrEqual(nanoseconds(all.step) - rounding);
-  expect(nanoseconds(one.step), nameOf(job)).toBeLessThanOrEqual(nanoseconds(all.step) + slack);
-  for (const [index, { terms }] of one.stages.entries())
-    for (const named of exchangesEvenly(job) ? EACH_TERM : TERMS_BESIDE_EXCHANGES) {
-      const spent = (of: Terms): number => named.reduce((sum, term) => sum + nanoseconds(of[term]), 0);
-      const apart = Math.abs(spent(terms) - spent(all.stages[index]!.terms));
-      expect(apart, `${named.join(' + ')} of stage ${index}: ${nameOf(job)}`).toBeLessThanOrEqual(slack);
-    }
-};
-
-const EACH_TERM: readonly (readonly Term[])[] = TERMS.map((term) => [term]);
-/** Ranks that are not done with an exchange together wait for each other in whatever comes next. */
-const WAITS: readonly Term[] = ['tp', 'cp', 'ep', 'dp', 'bubble'];
-const TERMS_BESIDE_EXCHANGES: readonly (readonly Term[])[] = [
-  ...EACH_TERM.filter(([term]) => !WAITS.includes(term!)),
-  WAITS,
-];
-
-/** Links that push whole bytes a nanosecond: nothing is left to round, as long as shards are even. */
-const wholeLinks: JobParts['cluster'] = {
-  scaleUp: { bandwidth: figure(4e9), efficiency: figure(1), latency: figure(2e-6) },
-  nic: { bandwidth: figure(1e9), efficiency: figure(1), latency: figure(5e-6) },
-};
 
 const VARIANTS: readonly (readonly [name: string, parts: JobParts])[] = [
   ['plain', {}],
@@ -246,73 +169,15 @@ describe.each([
   });
 });
 
-/** Layouts on links that leave nothing to round. */
-const roundJobs = (devices: number, model: Partial<Model>): readonly Job[] =>
-  [2, 4].flatMap((scaleUpDomain) => {
-    const cluster = { ...wholeLinks, scaleUpDomain, devicesPerNode: scaleUpDomain };
-    const recompute = { kind: 'full', layers: 1 } as const;
-    const parts = { model, cluster, recompute, workload: { globalBatch: devices } };
-    return legalJobs(devices, parts).filter((one) => fitsDomains(one) && exchangesEvenly(one));
-  });
-
 test('on links that leave nothing to round, folded and message agree to the nanosecond, term by term', () => {
   for (const devices of [1, 2, 4])
-    for (const job of roundJobs(devices, { position: 'rope', positions: 0 })) {
+    for (const job of roundJobs(devices, ROTARY)) {
       const name = { job: nameOf(job) };
       expect({ ...name, ...(times(folded(job)) as object) }).toEqual({
         ...name,
         ...(times(message(job).evaluation) as object),
       });
     }
-});
-
-/** Nanoseconds that the first tensor rank takes to add learned positions to the rows that it looks up. */
-const positionsTime = (job: Job): number => {
-  const { layer } = deviceContext(job, rank(0));
-  const time = (positions: boolean): number =>
-    nanoseconds(
-      opTime(
-        {
-          kind: 'embedding',
-          pass: 'forward',
-          tokens: layer.tokens,
-          hidden: job.model.hidden,
-          positions,
-          dtype: layer.formats.activation,
-          gradient: layer.formats.gradient,
-          first: 0,
-          words: layer.vocabulary,
-          at: layer.at,
-        },
-        machineOf(job),
-      ),
-    );
-  return time(true) - time(false);
-};
-
-test('the first tensor rank adds learned positions for all: folded waits for that with every microbatch, message at times', () => {
-  for (const job of roundJobs(4, {}).filter(({ layout }) => layout.tp > 1)) {
-    const [one, all] = [folded(job), message(job).evaluation].map(({ step }) => nanoseconds(step)) as [number, number];
-    expect(one, nameOf(job)).toBeGreaterThanOrEqual(all);
-    expect(one, nameOf(job)).toBeLessThanOrEqual(all + microbatchesOf(job) * positionsTime(job));
-  }
-});
-
-test('where gradients are clipped every stage waits for the norm of all, and folded knows how long', () => {
-  const training = { ...DEFAULT_TRAINING, clip: 1 };
-  let [clipped, free] = [0, 0];
-  for (const devices of [2, 3, 4])
-    for (const job of legalJobs(devices, { training, workload: { globalBatch: 2 * devices } }).filter(fitsDomains)) {
-      expectAgreement(job);
-      // No stage is done before the last one has come: they end as far apart as their updates, and less than without.
-      const apart = (of: Job): number => {
-        const ends = message(of).reports.map(({ at }) => at);
-        return Math.max(...ends) - Math.min(...ends);
-      };
-      clipped += apart(job);
-      free += apart({ ...job, training: { ...training, clip: null } });
-    }
-  expect(clipped).toBeLessThan(free);
 });
 
 test('random jobs agree as well, up to 16 ranks', () => {

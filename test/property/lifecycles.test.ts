@@ -11,7 +11,7 @@ import { LOADER_IS_BUSY } from '../../src/actors/lifecycles/loader.ts';
 import { SHARD_IS_WHOLE } from '../../src/actors/lifecycles/shard.ts';
 import { STAGE_PHASE } from '../../src/actors/lifecycles/stage.ts';
 import { compileLifecycle, REFUSED, stateAfter } from '../../src/actors/lifecycles/transition-table.ts';
-import { scheduleOf, scheduleRule } from '../../src/actors/schedules/schedule.ts';
+import { scheduleNamed, scheduleRule } from '../../src/actors/schedules/schedule.ts';
 import type { Slot } from '../../src/actors/schedules/slot.ts';
 import { passOf } from '../../src/actors/schedules/slot.ts';
 import { SCHEDULES } from '../../src/scenario/job.ts';
@@ -88,7 +88,7 @@ describe('a stage', () => {
           for (let chunks = 1; chunks <= 4; chunks++) {
             if (scheduleRule(name, { stages, microbatches, chunks }) !== null) continue;
             for (let s = 0; s < stages; s++)
-              seen.add(marksOf(scheduleOf(name)({ stage: stage(s), stages, microbatches, chunks })).join(' '));
+              seen.add(marksOf(scheduleNamed(name).slots({ stage: stage(s), stages, microbatches, chunks })).join(' '));
           }
     expect([...seen].sort()).toEqual(['fill drain steady finish', 'fill steady drain finish']);
     const { life } = live('stage');

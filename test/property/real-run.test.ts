@@ -17,7 +17,8 @@ test('a scenario that says nothing of a run has the defaults', () => {
 test('what is written of a run is kept, key by key', () => {
   const text =
     withKeys(`train: {steps: 7, learningRate: 3e-4, minimumLearningRate: 0, warmup: 2, decay: linear, clip: none,
-  optimizer: adamw, beta1: 0, beta2: 0.99, epsilon: 1e-6, weightDecay: 0, validation: {every: 5}, seed: 9}
+  optimizer: adamw, beta1: 0, beta2: 0.99, epsilon: 1e-6, weightDecay: 0, auxiliaryLoss: 0,
+  validation: {every: 5}, seed: 9}
 data: {text: a.txt, jsonl: [b.jsonl, c.jsonl], field: body, tokenizer: models/tokenizer.json, validation: 20%}
 checkpoint: {folder: saved, every: 3, keep: all}
 device: cpu
@@ -35,6 +36,7 @@ output: here`);
       beta2: 0.99,
       epsilon: 1e-6,
       weightDecay: 0,
+      auxiliaryLoss: 0,
       validation: { every: 5, batches: 8 },
       seed: 9,
     },
@@ -84,6 +86,7 @@ test('each mistake is named at its place, with what was wanted', () => {
     ['train: {beta1: 1}', /train\.beta1: 1 is not a number from 0/u],
     ['train: {beta2: -0.1}', /train\.beta2: -0\.1 is not a number from 0/u],
     ['train: {weightDecay: -1}', /train\.weightDecay: -1 is not a number of at least 0/u],
+    ['train: {auxiliaryLoss: -1}', /train\.auxiliaryLoss: -1 is not a number of at least 0/u],
     ['train: {validation: {evry: 5}}', /train\.validation\.evry: is not a key here.*did you mean every\?/u],
     ['train: {validation: 5}', /train\.validation: 5 is not none, or a mapping of every and batches/u],
     ['train: 5', /^run\.yaml:12:8 train: 5 is not a mapping such as \{steps: 1000/u],

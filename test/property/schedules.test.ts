@@ -2,6 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { PassTimes } from '../../src/actors/schedules/pass-order.ts';
+import { chunkOf, isJoined, microbatchOf, PASSES, passOf, slot } from '../../src/actors/schedules/slot.ts';
+import { microbatch, modelChunk } from '../../src/units/identity.ts';
+import type { TriedName } from '../worlds/schedules.ts';
 import {
   bubbleFraction,
   inFlightPeak,
@@ -9,11 +12,8 @@ import {
   passCount,
   scheduleRule,
   splitsBackward,
-} from '../../src/actors/schedules/schedule.ts';
-import { chunkOf, isJoined, microbatchOf, PASSES, passOf, slot } from '../../src/actors/schedules/slot.ts';
-import type { ScheduleName } from '../../src/scenario/job.ts';
-import { SCHEDULES } from '../../src/scenario/job.ts';
-import { microbatch, modelChunk } from '../../src/units/identity.ts';
+  TRIED,
+} from '../worlds/schedules.ts';
 import type { Case } from '../worlds/slot-lists.ts';
 import {
   goesThrough,
@@ -29,18 +29,18 @@ import {
 } from '../worlds/slot-lists.ts';
 
 /** Every legal pipeline of up to 8 stages, 24 microbatches and 4 model chunks. */
-const SMALL: readonly Case[] = SCHEDULES.flatMap((name) =>
+const SMALL: readonly Case[] = TRIED.flatMap((name) =>
   upTo(8).flatMap((stages) =>
     upTo(24).flatMap((microbatches) => upTo(4).map((chunks) => ({ name, stages, microbatches, chunks }))),
   ),
 ).filter(({ name, ...pipeline }) => scheduleRule(name, pipeline) === null);
 
 /** Model chunks a stage that the schedule takes. */
-const anyChunks = (name: ScheduleName): fc.Arbitrary<number> =>
+const anyChunks = (name: TriedName): fc.Arbitrary<number> =>
   name === 'interleaved' ? fc.integer({ min: 2, max: 6 }) : fc.constant(name === 'zb-v' || name === 'dualpipe' ? 2 : 1);
 
 const LARGE: fc.Arbitrary<Case> = fc
-  .constantFrom(...SCHEDULES)
+  .constantFrom(...TRIED)
   .chain((name) =>
     fc.record({
       name: fc.constant(name),
@@ -56,7 +56,7 @@ const LARGE: fc.Arbitrary<Case> = fc
   });
 
 /** Times of passes that the published bubbles hold for; a schedule that splits no backward makes it in one. */
-const timesFor = (name: ScheduleName): readonly PassTimes[] => {
+const timesFor = (name: TriedName): readonly PassTimes[] => {
   const times: readonly (readonly [number, number, number])[] = splitsBackward(name)
     ? [
         [1, 1, 1],
@@ -71,12 +71,12 @@ const timesFor = (name: ScheduleName): readonly PassTimes[] => {
       ];
   return times.map(([forward, backward, weight]) => ({ forward, backward, weight })).filter((one) => holds(name, one));
 };
-const holds = (name: ScheduleName, { forward, backward, weight }: PassTimes): boolean => {
+const holds = (name: TriedName, { forward, backward, weight }: PassTimes): boolean => {
   if (name === 'zb-v') return forward === backward && backward === weight;
   return name !== 'dualpipe' || forward === backward;
 };
 
-describe.each(SCHEDULES)('%s', (name) => {
+describe.each(TRIED)('%s', (name) => {
   const small = SMALL.filter((one) => one.name === name);
 
   test('there are pipelines to try', () => {
@@ -179,7 +179,7 @@ test('large pipelines wait for the published share too', () => {
 
 test('the published bubbles of the split schedules, in passes of equal length', () => {
   const equal = { forward: 1, backward: 1, weight: 1 };
-  const bubble = (name: ScheduleName, stages: number, chunks: number, times = equal): number => {
+  const bubble = (name: TriedName, stages: number, chunks: number, times = equal): number => {
     const share = bubbleFraction(name, { stages, microbatches: 16, chunks }, times)!;
     const work =
       passCount(name, { stages, microbatches: 16, chunks }) * (times.forward + times.backward + times.weight);
@@ -212,7 +212,7 @@ test('with ZB-V every stage is busy from its first pass to its last, and starts 
 });
 
 test('the peak in flight is the published one: m, min(m, p - s), and min(m v, 2 (p - s - 1) + (v - 1) p + 1)', () => {
-  const peaks = (name: ScheduleName, microbatches: number, chunks: number): number[] =>
+  const peaks = (name: TriedName, microbatches: number, chunks: number): number[] =>
     seatsOf({ name, stages: 4, microbatches, chunks }).map((seat) => inFlightPeak({ ...seat, name }));
   expect(peaks('gpipe', 8, 1)).toEqual([8, 8, 8, 8]);
   expect(peaks('1f1b', 8, 1)).toEqual([4, 3, 2, 1]);

@@ -1,7 +1,7 @@
 /** Laws of single slots and lists: the orders that the papers draw, what a schedule refuses, and what a slot keeps. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { scheduleOf, scheduleRule } from '../../src/actors/schedules/schedule.ts';
+import { scheduleNamed, scheduleRule } from '../../src/actors/schedules/schedule.ts';
 import {
   chunkOf,
   chunksMax,
@@ -18,7 +18,8 @@ import { microbatch, modelChunk, stage } from '../../src/units/identity.ts';
 
 test('the first of 4 stages takes 8 microbatches in the order that Narayanan et al. draw in figure 4', () => {
   const drawn = (name: ScheduleName, chunks: number): string =>
-    scheduleOf(name)({ stage: stage(0), stages: 4, microbatches: 8, chunks })
+    scheduleNamed(name)
+      .slots({ stage: stage(0), stages: 4, microbatches: 8, chunks })
       .map((entry) => microbatchOf(entry) + 1)
       .join(' ');
   expect(drawn('1f1b', 1)).toBe('1 2 3 4 1 5 2 6 3 7 4 8 5 6 7 8');
@@ -27,7 +28,8 @@ test('the first of 4 stages takes 8 microbatches in the order that Narayanan et 
 
 test('the first stages take the split passes in the order that the papers draw', () => {
   const drawn = (name: ScheduleName, s: number, chunks: number, microbatches: number): string =>
-    scheduleOf(name)({ stage: stage(s), stages: 4, microbatches, chunks })
+    scheduleNamed(name)
+      .slots({ stage: stage(s), stages: 4, microbatches, chunks })
       .map((entry) => `${'FBW'[PASSES.indexOf(passOf(entry))]}${microbatchOf(entry) + 1}${'ab'[chunkOf(entry)]}`)
       .join(' ');
   expect(drawn('zb-h1', 0, 1, 5)).toBe('F1a F2a F3a F4a B1a W1a F5a B2a W2a B3a W3a B4a W4a B5a W5a');
@@ -40,7 +42,8 @@ test('the first stages take the split passes in the order that the papers draw',
 
 test('the stages of DualPipe take the passes in the order of its authors, joined where theirs overlap', () => {
   const drawn = (s: number): string =>
-    scheduleOf('dualpipe')({ stage: stage(s), stages: 4, microbatches: 8, chunks: 2 })
+    scheduleNamed('dualpipe')
+      .slots({ stage: stage(s), stages: 4, microbatches: 8, chunks: 2 })
       .map((entry) => {
         const name = `${'FBW'[PASSES.indexOf(passOf(entry))]}${microbatchOf(entry) + 1}${'ab'[chunkOf(entry)]}`;
         return `${name}${isJoined(entry) ? '+' : ' '}`;

@@ -63,7 +63,7 @@ const ALTERATIONS: Readonly<Record<string, Alteration>> = {
   'that comes twice': (one) => [one, one],
 };
 const altered = (trace: Trace, one: Message, alteration: Alteration): Trace =>
-  trace.flatMap((entry) => (entry === one ? alteration(one) : [entry]));
+  trace.flatMap((entry): Trace => (entry === one ? alteration(one) : [entry]));
 
 /** Another message of the same channel, should the two not be the same. */
 const swapped = (trace: Trace, one: Message, other: Message): Trace =>
@@ -79,8 +79,8 @@ describe('of all the messages of a step, in either world', () => {
   const worlds = { simulated: simulated.trace, real: real.trace };
   /** What differs once `change` has been made to one of the two. */
   const found = (world: keyof typeof worlds, change: (trace: Trace) => Trace) => {
-    const { simulated: one, real: other } = { ...worlds, [world]: change(worlds[world]) };
-    return differences(one, other);
+    const of = (name: keyof typeof worlds): Trace => (name === world ? change(worlds[name]) : worlds[name]);
+    return differences(of('simulated'), of('real'));
   };
   const anyWorld = fc.constantFrom('simulated' as const, 'real' as const);
   const channels = { simulated: channelsOf(worlds.simulated), real: channelsOf(worlds.real) };

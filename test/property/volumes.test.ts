@@ -202,7 +202,7 @@ const contextBytes = (job: Job): number => {
 /**
  * Every token's k rows of width h and their weights go to the experts, the rows come back, and backward the gradients of
  * all of them: 4 h activations and 2 weights a row. Of e ranks' rows e - 1 in e leave the rank; an expert's t tensor
- * ranks each get the rows of the t - 1 others.
+ * ranks each get the rows of the t - 1 others. Before that the same ranks are told how many rows there are for each expert.
  */
 const expertBytes = (job: Job): Readonly<Record<'ep' | 'etp', number>> => {
   const { model, layout } = job;
@@ -211,7 +211,29 @@ const expertBytes = (job: Job): Readonly<Record<'ep' | 'etp', number>> => {
   if (experts === null) return { ep: 0, etp: 0 };
   const mixtures = experts.layers.slice(0, layers).filter((hasExperts) => hasExperts).length;
   const rows = tokensOf(job) * experts.active * (4 * hidden * activation(job) + 2 * DTYPE_BYTES.fp32) * mixtures;
-  return { ep: (rows * (ep - 1)) / ep, etp: rows * (etp - 1) };
+  const all = rows + rankPasses(job) * experts.count * DTYPE_BYTES.int32;
+  return { ep: (all * (ep - 1)) / ep, etp: all * (etp - 1) };
+};
+
+/** Times that a rank routes the rows of a microbatch, over all ranks and layers. */
+const rankPasses = (job: Job): number => {
+  const { layers, experts } = job.model;
+  const { tp, cp, dp } = job.layout;
+  const mixtures = experts!.layers.slice(0, layers).filter((hasExperts) => hasExperts).length;
+  return tp * cp * dp * microbatchesOf(job) * mixtures;
+};
+
+/**
+ * Context ranks tell each other how often each block of their sequences chose each expert. A block is as many rows as a
+ * rank's rows and pieces of sequences are both whole numbers of: here the fewer of both.
+ */
+const choiceBytes = (job: Job): number => {
+  const { tp, cp, microbatch } = job.layout;
+  if (cp === 1) return 0;
+  const { sequence } = job.workload;
+  const blockRows = Math.min((microbatch * sequence) / cp / tp, sequence / cp / 2);
+  const whole = ((microbatch * sequence) / blockRows) * job.model.experts!.count * DTYPE_BYTES.int32;
+  return (rankPasses(job) / cp) * (cp - 1) * whole;
 };
 
 const expectVolumes = (job: Job, axes: Readonly<Partial<Record<Axis, number>>>): void => {
@@ -257,6 +279,11 @@ describe('the bytes along each axis are those that the papers count', () => {
   ])('of experts, on layouts of %d ranks', (devices, every) => {
     const parts = { model: mixtureModel(), workload: { globalBatch: 2 * devices } };
     for (const job of legalJobs(devices, parts).filter((_, index) => index % every === 0))
-      expectVolumes(job, { cp: contextBytes(job), ...stateBytes(job), ...expertBytes(job), control: control(job) });
+      expectVolumes(job, {
+        cp: contextBytes(job) + choiceBytes(job),
+        ...stateBytes(job),
+        ...expertBytes(job),
+        control: control(job),
+      });
   });
 });

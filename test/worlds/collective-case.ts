@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import type { CollectiveShape } from '../../src/collectives/collective.ts';
 import { relativesIn } from '../../src/collectives/double-tree.ts';
 import type { GroupShape } from '../../src/collectives/group-shape.ts';
-import { collective } from '../../src/effects/ask.ts';
 import type { Algorithm, Operation, Program } from '../../src/effects/effect.ts';
 import { OPERATIONS } from '../../src/effects/effect.ts';
 import type { Group } from '../../src/effects/group.ts';
@@ -12,9 +11,15 @@ import type { Tensor } from '../../src/effects/tensor.ts';
 import { elementsOf, part, segmentOf } from '../../src/effects/tensor.ts';
 import type { Rank } from '../../src/units/identity.ts';
 import { rank } from '../../src/units/identity.ts';
+import type { TriedAlgorithm } from './collective-methods.ts';
+import { combine, exampleMessages, examplesFor } from './collective-methods.ts';
 
 /** A collective to run: its shape, where its ranks are, and whether each shard is a view of the whole. */
-export interface CollectiveCase extends CollectiveShape {
+export interface CollectiveCase<Tried extends TriedAlgorithm = TriedAlgorithm> extends Omit<
+  CollectiveShape,
+  'algorithm'
+> {
+  readonly algorithm: Tried;
   readonly ranks: Group;
   readonly inPlace: boolean;
 }
@@ -26,7 +31,7 @@ export const positions = (count: number): number[] => Array.from({ length: count
 export const divisorsOf = (count: number): number[] =>
   positions(count + 1).filter((divisor) => divisor > 0 && count % divisor === 0);
 
-/** Every algorithm that does `operation` on a group with nodes of `domain` ranks, in one or more of these numbers of pieces. */
+/** Every shipped algorithm that does `operation` on a group with nodes of `domain` ranks, in one or more of these numbers of pieces. */
 export const algorithmsOn = (operation: Operation, group: GroupShape, segments: readonly number[]): Algorithm[] => {
   const { size, domain } = group;
   if (operation === 'shift') return [{ kind: 'direct' }];
@@ -42,18 +47,19 @@ export const algorithmsOn = (operation: Operation, group: GroupShape, segments: 
   ];
 };
 
-/** Every algorithm for `operation`, with every way to make nodes of the group, with messages whole and in a few pieces. */
-export const algorithmsOf = (operation: Operation, size: number): Algorithm[] => {
+/** Every algorithm for `operation`, shipped or of `examples/`, with every way to make nodes of the group, with messages whole and in a few pieces. */
+export const algorithmsOf = (operation: Operation, size: number): TriedAlgorithm[] => {
   const all = divisorsOf(size).flatMap((domain) => algorithmsOn(operation, { size, domain }, [1, 2, 3]));
-  return [...new Map(all.map((algorithm) => [JSON.stringify(algorithm), algorithm])).values()];
+  const shipped = new Map(all.map((algorithm) => [JSON.stringify(algorithm), algorithm]));
+  return [...shipped.values(), ...examplesFor(operation)];
 };
 
 /** A case on neighbouring ranks from 0, all on one domain unless the algorithm has nodes. */
-export const plainCase = (
+export const plainCase = <Tried extends TriedAlgorithm>(
   operation: Operation,
-  algorithm: Algorithm,
+  algorithm: Tried,
   { size, elements }: { size: number; elements: number },
-): CollectiveCase => ({
+): CollectiveCase<Tried> => ({
   operation,
   algorithm,
   group: { size, domain: algorithm.kind === 'hierarchical' || algorithm.kind === 'tree' ? algorithm.domain : size },
@@ -70,7 +76,7 @@ export const casesOf = (sizeMax: number, elementsOf: (size: number) => number): 
     .flatMap((size) =>
       divisorsOf(size).flatMap((domain) =>
         OPERATIONS.flatMap((operation) =>
-          algorithmsOn(operation, { size, domain }, [1, 2, 4]).map((algorithm) => ({
+          [...algorithmsOn(operation, { size, domain }, [1, 2, 4]), ...examplesFor(operation)].map((algorithm) => ({
             ...plainCase(operation, algorithm, { size, elements: elementsOf(size) }),
             group: { size, domain },
           })),
@@ -114,7 +120,7 @@ export const programsOf = (
   new Map(
     positions(ranks.size).map((position) => [
       member(ranks, position),
-      collective({ operation, algorithm, group: ranks, ...bringOf(position) }),
+      combine(algorithm, { operation, group: ranks, ...bringOf(position) }, member(ranks, position)),
     ]),
   );
 
@@ -133,7 +139,10 @@ export const shardOf = (
 };
 
 /** Messages that the rank at `position` sends. */
-export const messageCount = ({ operation, algorithm, group }: CollectiveShape, position: number): number => {
+export const messageCount = (
+  { operation, algorithm, group }: Pick<CollectiveCase, 'operation' | 'algorithm' | 'group'>,
+  position: number,
+): number => {
   const { size } = group;
   const laps = operation === 'all-reduce' ? 2 : 1;
   switch (algorithm.kind) {
@@ -141,6 +150,8 @@ export const messageCount = ({ operation, algorithm, group }: CollectiveShape, p
       return laps * (size - 1);
     case 'halving-doubling':
       return (operation === 'all-gather' ? 0 : size - 1) + (operation === 'reduce-scatter' ? 0 : Math.log2(size));
+    case 'example':
+      return exampleMessages(algorithm, size, position);
     case 'direct':
       return operation === 'shift' ? Math.min(1, size - 1) : size - 1;
     case 'hierarchical': {

@@ -1,5 +1,5 @@
 /** Programs of a few lines that run in both worlds, on threads too: what they do is plain data. */
-import { allocate, collective, compute, receive, release, send } from '../../src/effects/ask.ts';
+import { allocate, compute, receive, release, send } from '../../src/effects/ask.ts';
 import type { Program } from '../../src/effects/effect.ts';
 import { member, positionIn } from '../../src/effects/group.ts';
 import { fork, join } from '../../src/effects/program.ts';
@@ -10,8 +10,11 @@ import { operandOf } from '../../src/exec/operand.ts';
 import { accumulate } from '../../src/kernels/op/element-wise.ts';
 import type { Rank } from '../../src/units/identity.ts';
 import { bytes } from '../../src/units/quantity.ts';
+import type { Service } from '../../examples/parameter-server.ts';
+import { filled, serveParameters, workTowards } from '../../examples/parameter-server.ts';
 import type { CollectiveCase } from './collective-case.ts';
 import { positions, shardOf } from './collective-case.ts';
+import { combine } from './collective-methods.ts';
 
 /** A message of a plan: what it holds is told by its number, and what becomes of its tensor once it is sent. */
 export interface Planned {
@@ -27,6 +30,8 @@ export type Job =
   /** Every message is sent in the order of the plan, and those of each channel received in theirs. */
   | { readonly kind: 'exchange'; readonly plan: readonly Planned[]; readonly isReversed: boolean }
   | { readonly kind: 'ping-pong'; readonly rounds: number; readonly burst: number; readonly elements: number }
+  /** Each worker wants the weights to be near a number of its own. */
+  | { readonly kind: 'parameters'; readonly service: Service; readonly targets: readonly number[] }
   | { readonly kind: 'mutual wait' }
   | { readonly kind: 'failure'; readonly rank: number }
   | { readonly kind: 'endless'; readonly rank: number };
@@ -45,6 +50,8 @@ export const programOf = (job: Job, stand: Stand): Program<unknown> => {
       return exchange(job, stand);
     case 'ping-pong':
       return pingPong(job, stand);
+    case 'parameters':
+      return parameters(job, stand);
     case 'mutual wait':
       return mutualWait(stand);
     case 'failure':
@@ -85,7 +92,7 @@ function* collectives(cases: readonly CollectiveCase[], stand: Stand): Program<r
     const elsewhere = yield* tensorOf(stand, elements, () => Number.NaN);
     const shard = shardOf(asked, { position, whole, elsewhere });
     if (operation === 'all-gather') valuesOf(stand, shard)?.set(positions(elementsOf(shard)).map(brings));
-    yield* collective({ operation, algorithm, group: ranks, whole, shard });
+    yield* combine(algorithm, { operation, group: ranks, whole, shard }, stand.self);
     results.push([...(valuesOf(stand, isFilled ? whole : shard) ?? [])]);
     yield* release(whole.block);
     yield* release(elsewhere.block);
@@ -166,6 +173,22 @@ function* pingPong({ rounds, burst, elements }: Extract<Job, { kind: 'ping-pong'
   // A rank looks for what has been read whenever it allocates.
   yield* release(yield* allocate(bytes(0), 'workspace'));
   return stand.arena?.held ?? 0;
+}
+
+/** The server's answer is what the weights have become. */
+function* parameters(
+  { service, targets }: Extract<Job, { kind: 'parameters' }>,
+  stand: Stand,
+): Program<readonly number[] | null> {
+  if (stand.self === service.server) {
+    const weights = yield* serveParameters(service);
+    const values = valuesOf(stand, weights);
+    return values === null ? null : [...values];
+  }
+  const target = yield* filled(targets[service.workers.indexOf(stand.self)]!, service.elements);
+  yield* workTowards(target, service);
+  yield* release(target.block);
+  return null;
 }
 
 function* mutualWait({ self }: Stand): Program<void> {

@@ -1,13 +1,13 @@
 /** A schedule's lists run by themselves, apart from all that src/ says of them: who waits for whom, and what a stage then holds. */
 import type { PassTimes, Pipeline, Seat } from '../../src/actors/schedules/pass-order.ts';
-import { scheduleOf } from '../../src/actors/schedules/schedule.ts';
 import type { Pass, Slot } from '../../src/actors/schedules/slot.ts';
 import { chunkOf, isJoined, microbatchOf, passOf, slot } from '../../src/actors/schedules/slot.ts';
-import type { ScheduleName } from '../../src/scenario/job.ts';
 import { modelChunk, stage } from '../../src/units/identity.ts';
+import type { TriedName } from './schedules.ts';
+import { scheduleNamed } from './schedules.ts';
 
 export interface Case extends Pipeline {
-  readonly name: ScheduleName;
+  readonly name: TriedName;
 }
 
 /** From 1. */
@@ -15,7 +15,7 @@ export const upTo = (count: number): number[] => Array.from({ length: count }, (
 
 export const seatsOf = ({ stages, microbatches, chunks }: Case): Seat[] =>
   upTo(stages).map((s) => ({ stage: stage(s - 1), stages, microbatches, chunks }));
-export const listsOf = (one: Case): (readonly Slot[])[] => seatsOf(one).map(scheduleOf(one.name));
+export const listsOf = (one: Case): (readonly Slot[])[] => seatsOf(one).map(scheduleNamed(one.name).slots);
 export const word = (entry: Slot, pass: Pass = passOf(entry)): string =>
   `${pass} ${microbatchOf(entry)} ${chunkOf(entry)}`;
 

@@ -3,6 +3,7 @@ import { cast } from '../../src/actors/cast.ts';
 import { supervisorOf } from '../../src/actors/device.ts';
 import type { Itinerary } from '../../src/actors/itinerary.ts';
 import { PROGRESS } from '../../src/actors/progress.ts';
+import type { Schedule } from '../../src/actors/schedules/pass-order.ts';
 import type { ShareRun, State } from '../../src/effects/share.ts';
 import { placeInWhole } from '../../src/effects/share.ts';
 import type { Trace } from '../../src/effects/trace.ts';
@@ -37,7 +38,8 @@ export interface Trained {
   readonly losses: readonly number[];
   /** Norms of all gradients, by step; of one rank's where nobody asked. */
   readonly squares: readonly number[];
-  /** As they were stored after the last step. */
+  /** As they were before the first step, and as they were stored after the last. */
+  readonly initial: Tensors;
   readonly weights: Tensors;
   readonly moments: Tensors;
   readonly trace: Trace;
@@ -57,22 +59,34 @@ export const corpusOf = (
     tokens[index] = (state >>> 16) % vocabulary;
   }
   const split = { documents: 1, start: 0, tokens: length, sequences };
-  return { tokens, sequence, seed: 1, splits: { train: split, validation: split }, fingerprint: '' } as Corpus;
+  return { tokens, sequence, seed: 1, splits: { train: split, validation: split }, fingerprint: '' };
 };
 
 export interface Training {
   readonly steps: number;
   readonly kernels?: KernelChoice;
   readonly source?: StatesSource;
+  /** In place of the one that the layout names. */
+  readonly schedule?: Schedule;
 }
 
-export const train = (job: Job, { steps, kernels = 'wasm', source = initialStates(7) }: Training): Trained => {
+export const train = (
+  job: Job,
+  { steps, kernels = 'wasm', source = initialStates(7), schedule }: Training,
+): Trained => {
   const itinerary: Itinerary = { first: 1, last: steps, validatesEvery: null, savesEvery: steps };
   const { sequence, globalBatch } = job.workload;
   const corpus = corpusOf(job.model.vocabulary, { sequence, sequences: globalBatch * steps });
   const ranks = positions(job.devices + 1).map((index) => rank(index));
   const memories = ranks.map(() => sharedMemory());
-  const kept = { weights: new Map<string, Float64Array>(), moments: new Map<string, Float64Array>() };
+  const kept = { initial: new Map(), weights: new Map(), moments: new Map() } satisfies Record<string, Whole>;
+  const watched: StatesSource = {
+    read: (state, run, into) => {
+      source.read(state, run, into);
+      if (state === 'weight') place(kept.initial, { state, run }, Float64Array.from(into));
+    },
+    close: () => source.close(),
+  };
   const observations: Observation[] = [];
   const ticks = { count: 0 };
   const now = () => instant(ticks.count++);
@@ -86,10 +100,10 @@ export const train = (job: Job, { steps, kernels = 'wasm', source = initialState
       observations.push(observation);
       return 'go on' as const;
     };
-    const around = { rank: self, arena, now, corpus, source, saving: null, onObservation };
+    const around = { rank: self, arena, now, corpus, source: watched, saving: null, onObservation };
     const services: Services = { ...trainingServices(around), store: ({ what }) => keep(kept, arena, what) };
     const world = new RankWorld({ arena, transport, backend, services, recorder });
-    return { recorder, world, program: cast(job, self, itinerary) };
+    return { recorder, world, program: cast(job, self, itinerary, schedule) };
   });
   const strands = runTogether(seats);
   return {
@@ -101,7 +115,8 @@ export const train = (job: Job, { steps, kernels = 'wasm', source = initialState
   };
 };
 
-type Kept = Readonly<Record<'weights' | 'moments', Map<string, Float64Array>>>;
+type Whole = Map<string, Float64Array>;
+type Kept = Readonly<Record<'weights' | 'moments', Whole>>;
 type Stored = Parameters<Services['store']>[0]['what'];
 
 /** Puts what a rank stores where it belongs in the whole. */
@@ -123,7 +138,7 @@ const keep = (kept: Kept, arena: Arena, what: Stored): void => {
 };
 
 const place = (
-  into: Map<string, Float64Array>,
+  into: Whole,
   { state, run: { share, start } }: { state: State; run: ShareRun },
   values: Float64Array,
 ): void => {

@@ -6,13 +6,11 @@ import { interleaved } from './interleaved.ts';
 import { oneForwardOneBackward } from './one-forward-one-backward.ts';
 import type { PassTimes, Pipeline, Schedule, Seat } from './pass-order.ts';
 import { microbatchesThrough, placementOf } from './placement.ts';
-import type { Slot } from './slot.ts';
 import { chunksMax, microbatchesMax } from './slot.ts';
 import { zeroBubbleH1 } from './zero-bubble-h1.ts';
 import { zeroBubbleV } from './zero-bubble-v.ts';
 
-/** The function from a seat to the ordered list that the stage runs. */
-export const scheduleOf = (name: ScheduleName): ((seat: Seat) => readonly Slot[]) => BY_NAME[name].slots;
+export const scheduleNamed = (name: ScheduleName): Schedule => BY_NAME[name];
 
 /** True when backward passes may leave the weights' gradients to a pass of their own. */
 export const splitsBackward = (name: ScheduleName): boolean => BY_NAME[name].splitsBackward;

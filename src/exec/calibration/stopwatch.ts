@@ -1,4 +1,4 @@
-/** A backend that notes how long each operation takes, and how long the rank is busy with other things in between. */
+/** A backend that notes how long each operation takes, and how long the rank is busy with other things ahead of it. */
 import type { Backend } from '../../kernels/backend.ts';
 import type { Op } from '../../kernels/op.ts';
 
@@ -6,15 +6,12 @@ import type { Op } from '../../kernels/op.ts';
 export interface OpTiming {
   readonly op: Op;
   readonly seconds: readonly number[];
-}
-export interface RankTiming {
-  readonly operations: readonly OpTiming[];
-  /** From the end of an operation to the start of the next one. */
+  /** From the end of the operation before it to its own start. */
   readonly gaps: readonly number[];
 }
 
 export class Stopwatch {
-  /** The same backend; what it notes is put in order by `timing`, after the run. */
+  /** The same backend; what it notes is put in order by `timings`, after the run. */
   readonly backend: Backend;
   readonly #ops: Op[] = [];
   readonly #starts: number[] = [];
@@ -32,18 +29,19 @@ export class Stopwatch {
     };
   }
 
-  timing(): RankTiming {
-    const byOp = new Map<string, { op: Op; seconds: number[] }>();
+  timings(): readonly OpTiming[] {
+    const byOp = new Map<string, { op: Op; seconds: number[]; gaps: number[] }>();
     for (const [index, op] of this.#ops.entries()) {
-      const key = JSON.stringify(op, withoutStep);
+      const key = JSON.stringify(op, withoutRates);
       let same = byOp.get(key);
-      if (same === undefined) byOp.set(key, (same = { op, seconds: [] }));
-      same.seconds.push(this.#ends[index]! - this.#starts[index]!);
+      if (same === undefined) byOp.set(key, (same = { op, seconds: [], gaps: [] }));
+      const start = this.#starts[index]!;
+      same.seconds.push(this.#ends[index]! - start);
+      if (index > 0) same.gaps.push(start - this.#ends[index - 1]!);
     }
-    const gaps = this.#starts.slice(1).map((start, index) => start - this.#ends[index]!);
-    return { operations: [...byOp.values()], gaps };
+    return [...byOp.values()];
   }
 }
 
-/** An optimizer's step costs the same whatever its number and its rates. */
-const withoutStep = (key: string, value: unknown): unknown => (key === 'rates' ? null : value);
+/** A step of the optimizer costs the same whatever its number and its rates. */
+const withoutRates = (key: string, value: unknown): unknown => (key === 'rates' ? null : value);

@@ -10,7 +10,7 @@ import { backendOf } from '../training/backend-of.ts';
 import type { KernelChoice } from '../training/order.ts';
 import { sourceOf } from '../training/states-origin.ts';
 import { trainingServices } from '../training/training-services.ts';
-import type { RankTiming } from './stopwatch.ts';
+import type { OpTiming } from './stopwatch.ts';
 import { Stopwatch } from './stopwatch.ts';
 
 export interface TimedTraining {
@@ -21,7 +21,7 @@ export interface TimedTraining {
 /** What comes of a rank. */
 export interface TimedRank {
   readonly backend: string;
-  readonly timing: RankTiming;
+  readonly timings: readonly OpTiming[];
 }
 
 const clock = (): number => Number(hrtime.bigint()) / 1e9;
@@ -41,7 +41,7 @@ await playRank<TimedTraining>(({ rank, job: { job, itinerary, kernels }, shared,
   const isSupervisor = rank === supervisorOf(job);
   const program = (function* () {
     yield* cast(job, rank, itinerary);
-    return isSupervisor ? null : ({ backend: watch.backend.name, timing: watch.timing() } satisfies TimedRank);
+    return isSupervisor ? null : ({ backend: watch.backend.name, timings: watch.timings() } satisfies TimedRank);
   })();
   return { program, backend: watch.backend, services };
 });

@@ -65,7 +65,7 @@ export const localDisk: Disk = {
     try {
       return readdirSync(path).toSorted();
     } catch (error) {
-      if (systemCode(error) === 'ENOENT') return [];
+      if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return [];
       throw error;
     }
   },

@@ -39,25 +39,36 @@ export interface Continuing {
   readonly tokenizer: string;
   /** Shapes of the whole tensors that its ranks will ask for. */
   readonly shapes: ReadonlyMap<string, readonly number[]>;
+  /** Of the order of the samples. */
+  readonly seed: number;
+  /** Sequences a step: with another number it would not know which come next. */
+  readonly globalBatch: number;
 }
 
-/** Refuses a checkpoint of another model, with every difference at once. */
+/** Refuses a checkpoint of another model or of other data, with every difference at once. */
 export const refuseOther = (path: string, manifest: Manifest, wanted: Continuing): void => {
   const differences = differencesFrom(manifest, wanted);
   if (differences.length > 0)
-    throw new CheckpointFault(`${path} is of another model:\n${differences.map((one) => `  ${one}`).join('\n')}`);
+    throw new CheckpointFault(`${path} is of another run:\n${differences.map((one) => `  ${one}`).join('\n')}`);
 };
 
 /** Labels of a model: they change nothing that is computed. */
 const LABELS = new Set(['name', 'source', 'notes']);
 
-export const differencesFrom = (manifest: Manifest, { model, tokenizer, shapes }: Continuing): readonly string[] => {
+export const differencesFrom = (manifest: Manifest, wanted: Continuing): readonly string[] => {
+  const { model, tokenizer, shapes, seed, globalBatch } = wanted;
   const { progress, tensors } = manifest;
   const settings = between(withoutLabels(progress.model), withoutLabels(model), 'model');
   const stored = new Map(Object.entries(tensors).map(([name, { shape }]) => [name, shape]));
   // Whatever differs between two models shows in their tensors: these are for what the settings do not explain.
   const named = settings.length > 0 ? [] : between(Object.fromEntries(stored), Object.fromEntries(shapes), 'tensor');
-  return [...settings, ...named, ...between(progress.tokenizer, tokenizer, 'tokenizer')];
+  return [
+    ...settings,
+    ...named,
+    ...between(progress.tokenizer, tokenizer, 'tokenizer'),
+    ...between(progress.seed, seed, 'train.seed'),
+    ...between(progress.sequence / progress.step, globalBatch, 'workload.globalBatch'),
+  ];
 };
 
 const withoutLabels = (model: object): object =>

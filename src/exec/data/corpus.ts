@@ -35,7 +35,8 @@ export const sequencesIn = (tokens: number, sequence: number): number =>
 /**
  * Fills `into` with the ids or the labels of the sequences at these positions, one sequence behind another. Sample i of a
  * run depends on nothing but i and the seed, so that a run goes on where it stopped by counting on from there. Training
- * goes through its sequences in a new order each epoch; validation goes through its own in the order of the text. Both
+ * goes through its sequences in a new order each epoch; validation goes through its own in one order, drawn once for all
+ * runs, so that a few of them stand for all. Both
  * begin again when all have been seen.
  */
 export const sampleTokens = (corpus: Corpus, source: Tokens, into: Int32Array): void => {
@@ -60,5 +61,5 @@ const firstToken = ({ splits, sequence, seed }: Corpus, split: Tokens['split'], 
   assert(sequences > 0, `no sequence in the ${split} split`);
   const place = sample % sequences;
   const order = { count: sequences, seed, round: Math.floor(sample / sequences) };
-  return start + sequence * (split === 'train' ? placeOf(place, order) : place);
+  return start + sequence * placeOf(place, split === 'train' ? order : { count: sequences, seed: 0, round: 0 });
 };

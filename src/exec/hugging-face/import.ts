@@ -1,5 +1,6 @@
 /** Reads a model that the transformers library saved: its config.json, and weights from one file or from many. */
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { ShareRun, State } from '../../effects/share.ts';
 import { printComplaint } from '../../scenario/complaint.ts';
@@ -65,6 +66,25 @@ const readText = (disk: Disk, path: string): string => {
     throw inWords(error, `${path} cannot be read`);
   }
 };
+
+/** Refuses a folder whose model is another, or whose weights are not all there, before anything is trained. */
+export const refuseOtherWeights = (
+  disk: Disk,
+  path: string,
+  { model, constants }: { readonly model: Model; readonly constants: Constants },
+): void => {
+  const published = readModel(disk, path, constants);
+  const known = new Map<string, unknown>(Object.entries(published));
+  const differences = Object.entries(model)
+    .filter(([key, value]) => isOfArithmetic(key, model) && !isDeepStrictEqual(value, known.get(key)))
+    .map(([key, value]) => `  ${key}: it has ${JSON.stringify(known.get(key))}, the run ${JSON.stringify(value)}`);
+  if (differences.length > 0) throw new CheckpointFault(`${path} is of another model:\n${differences.join('\n')}`);
+  new PublishedWeights(disk, path, model).close();
+};
+
+/** Labels, and what no weight depends on: a longest sequence matters where each of its positions has a weight. */
+const isOfArithmetic = (key: string, { position }: Model): boolean =>
+  !['name', 'source', 'notes', 'dropout'].includes(key) && (key !== 'positions' || position === 'learned');
 
 /** Where a published tensor is. */
 interface Found {

@@ -15,7 +15,9 @@ export interface Observation {
 /** What a thread tells the main thread. */
 export type RankReport =
   | { readonly kind: 'backend'; readonly name: string }
-  | { readonly kind: 'observed'; readonly observation: Observation };
+  | { readonly kind: 'observed'; readonly observation: Observation }
+  /** The checkpoint of that step is whole. */
+  | { readonly kind: 'saved'; readonly step: number };
 
 /** Sum over the ranks that have a head: a loss stands on each of its tensor ranks alike. */
 const totalLoss = ({ layout, devices }: Job, numbers: readonly number[]): number => {

@@ -1,10 +1,9 @@
 /** Sees a job through to its last step: ranks that die are started again from the last checkpoint. */
-import { basename } from 'node:path';
+import { join } from 'node:path';
 import { createActor } from 'xstate';
 import { jobLifecycle } from '../../actors/lifecycles/job.ts';
 import type { Rank } from '../../units/identity.ts';
-import { localDisk } from '../checkpoint/disk.ts';
-import { isOurs, latestIn } from '../checkpoint/folder.ts';
+import { stepName } from '../checkpoint/folder.ts';
 import { RankFailure } from '../launch.ts';
 import type { Observation } from './observation.ts';
 import type { Origin, SharedOrder } from './order.ts';
@@ -37,21 +36,39 @@ export interface JobRun {
   kill(rank: Rank): void;
 }
 
-/** Where a job that was saved there goes on. */
-export const checkpointStep = (path: string): number => Number(/(?<step>\d+)$/u.exec(basename(path))?.groups?.['step']);
+interface State {
+  isStopped: boolean;
+  /** The last step that was heard of. */
+  step: number;
+  /** The last step that was saved. */
+  saved: number | null;
+  run: TrainingRun | null;
+}
+/** Where an attempt begins. */
+interface Place {
+  readonly origin: Origin;
+  readonly first: number;
+}
 
 export const runJob = (order: SharedOrder, watching: JobWatching): JobRun => {
   const { saving, itinerary } = order;
   const lifecycle = createActor(jobLifecycle).start();
-  const state = { isStopped: false, step: itinerary.first - 1, run: null as TrainingRun | null };
+  const state: State = { isStopped: false, step: itinerary.first - 1, saved: null, run: null };
   const onObservation = (observation: Observation): void => {
     state.step = observation.step;
     watching.onObservation(observation);
   };
+  const onSaved = (step: number): void => {
+    state.saved = step;
+    watching.onSaved?.(step);
+  };
 
   /** Runs from there to the end, or to the next failure. */
   const attempt = async (origin: Origin, first: number): Promise<TrainedJob | RankFailure> => {
-    state.run = train({ ...order, origin, itinerary: { ...itinerary, first } }, { ...watching, onObservation });
+    state.run = train(
+      { ...order, origin, itinerary: { ...itinerary, first } },
+      { ...watching, onObservation, onSaved },
+    );
     if (state.isStopped) state.run.stop();
     try {
       return await state.run.ended;
@@ -64,7 +81,8 @@ export const runJob = (order: SharedOrder, watching: JobWatching): JobRun => {
   const seeThrough = async (): Promise<JobEnd> => {
     lifecycle.send({ type: 'place' });
     lifecycle.send({ type: 'train' });
-    let at = { origin: order.origin, first: itinerary.first };
+    const start: Place = { origin: order.origin, first: itinerary.first };
+    let at = start;
     for (let failures = 0; ;) {
       const outcome = await attempt(at.origin, at.first);
       if (!(outcome instanceof RankFailure)) {
@@ -72,8 +90,7 @@ export const runJob = (order: SharedOrder, watching: JobWatching): JobRun => {
         return { isComplete: state.step >= itinerary.last, step: state.step, trained: outcome };
       }
       lifecycle.send({ type: 'fail' });
-      const next = saving === null ? null : lastSaved(saving);
-      const again = next === null ? { origin: order.origin, first: itinerary.first } : next;
+      const again = saving === null || state.saved === null ? start : savedAt(saving.folder, state.saved);
       failures = again.first > at.first ? 0 : failures + 1;
       // Only a job that recovers is started again.
       if (!lifecycle.getSnapshot().matches('recovering') || failures >= FAILURES_MAX) throw outcome;
@@ -92,14 +109,12 @@ export const runJob = (order: SharedOrder, watching: JobWatching): JobRun => {
   };
 };
 
-/** What a checkpoint could not be written for will not go away by beginning again. */
-const isFinal = ({ origin }: RankFailure): boolean => origin === 'CheckpointFault';
+/** What a checkpoint could not be written for will not go away by beginning again, and neither will a divergence. */
+const isFinal = ({ origin }: RankFailure): boolean => FINAL.has(origin);
+const FINAL: ReadonlySet<string> = new Set(['CheckpointFault', 'Divergence']);
 
-const lastSaved = ({
-  folder,
-  run,
-}: NonNullable<SharedOrder['saving']>): { readonly origin: Origin; readonly first: number } | null => {
-  const path = latestIn(localDisk, folder);
-  if (path === null || !isOurs({ disk: localDisk, path: folder, run }, basename(path))) return null;
-  return { origin: { kind: 'checkpoint', path }, first: checkpointStep(path) + 1 };
-};
+/** A checkpoint that this job has saved: what else lies in the folder is of an earlier run, which may have been another. */
+const savedAt = (folder: string, step: number): Place => ({
+  origin: { kind: 'checkpoint', path: join(folder, stepName(step)) },
+  first: step + 1,
+});

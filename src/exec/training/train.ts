@@ -14,6 +14,8 @@ export interface Watching {
   readonly onObservation: (observation: Observation) => void;
   /** Once, when the ranks know what they compute with. */
   readonly onBackend?: (name: string) => void;
+  /** A checkpoint is whole. */
+  readonly onSaved?: (step: number) => void;
   readonly settings?: Partial<CrewSettings>;
 }
 
@@ -58,6 +60,7 @@ export const train = (
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the threads of this file say nothing else
       const report = value as RankReport;
       if (report.kind === 'observed') watching.onObservation(report.observation);
+      else if (report.kind === 'saved') watching.onSaved?.(report.step);
       else if (!hasBackend) {
         hasBackend = true;
         watching.onBackend?.(report.name);

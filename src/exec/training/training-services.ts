@@ -15,6 +15,7 @@ import type { Corpus } from '../data/corpus.ts';
 import { sampleTokens } from '../data/corpus.ts';
 import { operandOf } from '../operand.ts';
 import type { Services } from '../services.ts';
+import { refuseInfinite } from './divergence.ts';
 import type { Observation } from './observation.ts';
 
 export interface TrainingSurroundings {
@@ -29,6 +30,8 @@ export interface TrainingSurroundings {
     readonly ranks: number;
     readonly keep: number | null;
     readonly progressAt: (step: number) => Progress;
+    /** The checkpoint of that step is whole. */
+    readonly onSaved: (step: number) => void;
   } | null;
   readonly onObservation: (observation: Observation) => 'go on' | 'stop';
 }
@@ -61,8 +64,12 @@ const floatsOf = (arena: Arena, tensor: Tensor): Float32Array =>
 
 const storeIn = ({ saving, rank, arena }: TrainingSurroundings, { what }: Store): void => {
   if (saving === null) throw new Error(`step ${what.step} is to be saved, and there is nowhere to save it`);
-  const { folder, ranks, keep, progressAt } = saving;
-  if (what.kind === 'commit') return commit(folder, { ranks, keep, progress: progressAt(what.step) });
+  const { folder, ranks, keep, progressAt, onSaved } = saving;
+  if (what.kind === 'commit') {
+    commit(folder, { ranks, keep, progress: progressAt(what.step) });
+    return onSaved(what.step);
+  }
   const states = what.states.map((one) => heldStates(arena.memory.buffer, one));
+  refuseInfinite(states, { step: what.step, rank });
   storeRank(folder, { step: what.step, rank, states });
 };

@@ -8,6 +8,7 @@ import type { Corpus } from '../data/corpus.ts';
 import type { Cast, Part } from '../rank-thread.ts';
 import { playRank } from '../rank-thread.ts';
 import { backendOf } from './backend-of.ts';
+import { refuseDivergence } from './divergence.ts';
 import type { RankReport } from './observation.ts';
 import type { TrainingOrder } from './order.ts';
 import { sourceOf } from './states-origin.ts';
@@ -26,7 +27,7 @@ const progressAt = ({ job, saving }: TrainingOrder, step: number): Progress => (
   draws: {},
 });
 
-const savingOf = (order: TrainingOrder): TrainingSurroundings['saving'] => {
+const savingOf = (order: TrainingOrder, onSaved: (step: number) => void): TrainingSurroundings['saving'] => {
   const { saving, job } = order;
   return saving === null
     ? null
@@ -35,6 +36,7 @@ const savingOf = (order: TrainingOrder): TrainingSurroundings['saving'] => {
         ranks: job.devices,
         keep: saving.keep,
         progressAt: (step) => progressAt(order, step),
+        onSaved,
       };
 };
 
@@ -52,8 +54,9 @@ const castTraining = ({ rank, job: order, shared, arena, now, isAskedToEnd, repo
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `train` shares a corpus and nothing else
     corpus: shared as Corpus,
     source,
-    saving: savingOf(order),
+    saving: savingOf(order, (step) => tell({ kind: 'saved', step })),
     onObservation: (observation) => {
+      refuseDivergence(job, observation);
       tell({ kind: 'observed', observation });
       return isAskedToEnd() ? 'stop' : 'go on';
     },

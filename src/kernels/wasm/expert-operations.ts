@@ -1,21 +1,11 @@
-/** What a mixture of experts does beside its dense parts: choosing experts, moving rows to them, and their products. */
+/** What experts do with compiled kernels: rows on their way to them and back, and their products. */
 import type { Operand } from '../backend.ts';
 import { DTYPE_BYTES } from '../dtype.ts';
-import type { Op } from '../op.ts';
 import type { GroupedMatmul } from '../op/grouped-matmul.ts';
 import type { Permute } from '../op/routing.ts';
-import { referenceBackend } from '../reference/backend.ts';
 import { GEMM_FLAGS, GEMM_SCRATCH_BYTES } from './matrix-kernels.ts';
 import type { Bench, Operation } from './operation.ts';
-import { addressOf, any, either, lengthOf, none, operandAt } from './operation.ts';
-
-/** As the reference does it: what chooses experts is a few numbers a token. */
-export const choice: Operation<Op> = {
-  inputRole: any,
-  outputRole: any,
-  scratchBytes: none,
-  run: ({ memory }, op, inputs, outputs) => referenceBackend(() => memory.buffer).run(op, inputs, outputs),
-};
+import { addressOf, either, lengthOf, none, operandAt } from './operation.ts';
 
 /** More than two rows are added up in fp32, so that the sum is rounded once. */
 export const permute: Operation<Permute> = {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import type { ElementKernels } from './element-kernels.ts';
 import type { MatrixKernels } from './matrix-kernels.ts';
+import type { RoutingKernels } from './routing-kernels.ts';
 
 /** The first bytes of every memory belong to the module: its constants stand there. */
 export const RESERVED_BYTES = 16_384;
@@ -13,7 +14,7 @@ export interface SharedMemory {
 }
 
 /** Every kernel works on bytes of the memory by their addresses and trusts what it is told. */
-export interface Kernels extends MatrixKernels, ElementKernels {}
+export interface Kernels extends MatrixKernels, ElementKernels, RoutingKernels {}
 
 /** `relaxed` has fused multiply-adds, which not every runtime knows. */
 export type KernelVariant = 'simd' | 'relaxed';

@@ -3,7 +3,8 @@ import type { Op, OpKind, OpOf } from '../op.ts';
 import { attentionMergeOperation, flashAttentionOperation } from './attention-operations.ts';
 import { biasGradient, accumulate, activation, add, residual } from './vector-operations.ts';
 import { cast, copy, fill } from './copy-operations.ts';
-import { choice, groupedMatmul, permute } from './expert-operations.ts';
+import { choiceCounts, expertPlaces, topK } from './choice-operations.ts';
+import { groupedMatmul, permute } from './expert-operations.ts';
 import { matmul } from './matmul-operation.ts';
 import { norm } from './norm-operation.ts';
 import type { Operation } from './operation.ts';
@@ -36,9 +37,9 @@ const OPERATIONS: { readonly [K in OpKind]: Operation<OpOf<K>> } = {
   dropout: refused('dropout needs a mask, which nothing draws'),
   'bias-gradient': biasGradient,
   cast,
-  'top-k': choice,
-  'choice-counts': choice,
-  'expert-places': choice,
+  'top-k': topK,
+  'choice-counts': choiceCounts,
+  'expert-places': expertPlaces,
   permute,
   copy,
   embedding,

@@ -17,15 +17,7 @@ export interface RoutingKernels {
   ) => void;
   /** `counts` and the scratch `powers` are fp32 [experts]. */
   readonly addBalance: (
-    ...of: [
-      logits: number,
-      counts: number,
-      powers: number,
-      to: number,
-      tokens: number,
-      experts: number,
-      weight: number,
-    ]
+    ...of: [logits: number, counts: number, powers: number, to: number, tokens: number, experts: number, weight: number]
   ) => void;
   readonly countChoices: (numbers: number, counts: number, choices: number) => void;
   /** `room` and `taken` are int32 [experts]. */

@@ -70,8 +70,7 @@ export function topKBackward(
   const choices = bytesOf<f32>(active);
   for (let token = 0; token < tokens; token++) {
     let mean: f64 = 0;
-    for (let at: usize = 0; at < choices; at += 4)
-      mean += <f64>load<f32>(weights + at) * <f64>load<f32>(gradient + at);
+    for (let at: usize = 0; at < choices; at += 4) mean += <f64>load<f32>(weights + at) * <f64>load<f32>(gradient + at);
     memory.fill(to, 0, row);
     for (let at: usize = 0; at < choices; at += 4) {
       const slope = <f64>load<f32>(weights + at) * (<f64>load<f32>(gradient + at) - mean);
