@@ -16,11 +16,11 @@ const kernels = loadKernels(memory);
 const backend = wasmBackend({ memory, kernels, workspace: { reserve: () => SCRATCH } });
 
 const BYTES = { fp32: 4, int32: 4, bf16: 2 };
-let end = RESERVED_BYTES;
+const room = { end: RESERVED_BYTES };
 const operand = (dtype, ...shape) => {
-  const at = end;
+  const at = room.end;
   const length = shape.reduce((product, one) => product * one, 1);
-  end += length * BYTES[dtype];
+  room.end += length * BYTES[dtype];
   const numbers = dtype === 'bf16' ? null : new Float32Array(memory.buffer, at, length);
   return { dtype, shape, at, numbers };
 };

@@ -2,7 +2,8 @@
  * Tokens a second of GPTs that train, ours beside PyTorch's: the same model, batch and cores, AdamW, forward, backward and
  * step. Ours in bf16 keeps masters, moments and gradients in fp32; PyTorch's once as `autocast` does it (weights in fp32,
  * products in bf16) and once all in bf16 with masters in fp32. `CLOCK=processor` counts the processor's seconds instead of
- * the clock's, which on a busy machine are the ones to compare; `SHAPES=4x256` takes one shape of the two.
+ * the clock's, which on a busy machine are the ones to compare on one core; `SHAPES=4x256`, `PRECISIONS=fp32` and `CORES=1`
+ * take a part.
  */
 import process from 'node:process';
 import { hasPyTorch, PyTorch } from './pytorch.mjs';
@@ -63,7 +64,9 @@ const benchOf = (name, precision, threads) => {
   };
 };
 
-const names = process.env.SHAPES?.split(',') ?? Object.keys(SHAPES);
-export const bench = names.flatMap((name) =>
-  ['fp32', 'bf16'].flatMap((precision) => [1, 2].map((threads) => benchOf(name, precision, threads))),
+const chosen = (variable, all) => process.env[variable]?.split(',') ?? all;
+export const bench = chosen('SHAPES', Object.keys(SHAPES)).flatMap((name) =>
+  chosen('PRECISIONS', Object.keys(THEIRS)).flatMap((precision) =>
+    chosen('CORES', Object.keys(LAYOUTS)).map((cores) => benchOf(name, precision, Number(cores))),
+  ),
 );

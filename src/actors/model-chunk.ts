@@ -79,7 +79,7 @@ const sharesTable = ({ job }: DeviceContext, { kind }: Unit, { hasEmbedding }: C
   hasEmbedding && (kind === 'predictor' || (kind === 'head' && job.model.tied));
 
 /** What is known of a chunk's units before anything is allocated. */
-export const unitStates = (context: DeviceContext, chunk: Chunk): readonly UnitState[] => {
+const unitStates = (context: DeviceContext, chunk: Chunk): readonly UnitState[] => {
   const { job, layer } = context;
   const recomputeAt = recomputeOf(job.recompute);
   const offloaded = offloadedLayers(job.offload.activations, chunk.layers.length);
@@ -171,7 +171,7 @@ const bucketsOf = (context: DeviceContext, units: readonly UnitState[]): readonl
   return buckets;
 };
 
-export const elementsIn = ({ units }: Pick<ChunkState, 'units'>, { start, end }: Run, part: Part): number =>
+const elementsIn = ({ units }: Pick<ChunkState, 'units'>, { start, end }: Run, part: Part): number =>
   units.slice(start, end).reduce((total, { elements }) => total + elements[part], 0);
 
 /** The table of the embedding that a bucket's units work with although it is in another bucket; null if there is none. */

@@ -63,7 +63,7 @@ export interface Gathering {
 }
 
 /** A buffer for each part of a bucket. */
-export function* buffersFor(chunk: ChunkState, bucket: Bucket, dtype: Dtype): Program<Buffers> {
+function* buffersFor(chunk: ChunkState, bucket: Bucket, dtype: Dtype): Program<Buffers> {
   const byPart: Record<Part, Tensor | null> = { shared: null, table: null, experts: null };
   for (const part of PARTS) byPart[part] = yield* bufferFor(bucket.holdings[part], dtype);
   return { byPart, borrowed: yield* bufferFor(borrowedBy(chunk, bucket), dtype) };

@@ -111,7 +111,7 @@ const updateOnCard = (shard: OptimizerShard, step: Step): Program<void> => {
 };
 
 /** The step of the whole share, or what a share that is updated in pieces computes last. */
-export const optimizerOp = (
+const optimizerOp = (
   { context, states }: OptimizerShard,
   { elements, progress, step, on }: Step & { on: Adam['on'] },
 ): { op: Adam | Descent; inputs: readonly Tensor[]; outputs: readonly Tensor[] } => {

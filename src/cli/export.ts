@@ -27,7 +27,7 @@ export const define = (command: Command, io: Io, end: (code: number) => void): v
     .requiredOption('-o, --output <folder>', 'a new folder for config.json, model.safetensors and the tokenizer')
     .addHelpText(
       'after',
-      '\nExamples:\n  angel-sim export checkpoints/tiny-gpt -o tiny-gpt-trained\n  angel-sim run scenarios/runs/tiny-gpt.yaml --fresh --from tiny-gpt-trained',
+      '\nExamples:\n  angel-sim export checkpoints/tiny-gpt -o tiny-gpt-trained\n  angel-sim run scenarios/runs/tiny-gpt.yaml --from tiny-gpt-trained',
     )
     .action((checkpoint: string, options: ExportOptions) => end(exportCheckpoint(checkpoint, options, io)));
 };

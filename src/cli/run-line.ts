@@ -17,7 +17,7 @@ export const showRun = (progress: Observable<RunProgress>, sink: Sink): Subscrip
 };
 
 /** `[###       ] 120 of 500  loss 2.513, validation 2.6, 98 ms a step, 41,800 tokens/s, 38 s left` */
-export const runLine = ({ step, steps, loss, validationLoss, tokensPerSecond, stepTime }: RunProgress): string => {
+const runLine = ({ step, steps, loss, validationLoss, tokensPerSecond, stepTime }: RunProgress): string => {
   const numbers = [
     ...(loss === null ? [] : [`loss ${loss.toFixed(3)}`]),
     ...(validationLoss === null ? [] : [`validation ${validationLoss.toFixed(3)}`]),

@@ -1,9 +1,8 @@
 /** From a scenario to what is trained: one layout that this machine can run, its tokens, and where its files go. */
 import { totalmem } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import process from 'node:process';
 import type { Corpus } from '../exec/data/corpus.ts';
-import { loadCorpus } from '../exec/data/load-corpus.ts';
 import { BYTES_MAX } from '../exec/shared-memory.ts';
 import type { Saving } from '../exec/training/order.ts';
 import { unsupported } from '../exec/training/supported.ts';
@@ -13,10 +12,10 @@ import type { Tokenizer } from '../scenario/real-run.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import type { StageReport } from '../sim/evaluation.ts';
 import { formatBytes } from '../units/format.ts';
-
 import { bytes } from '../units/quantity.ts';
 import { EXIT, Refusal } from './exit.ts';
 import type { Io } from './io.ts';
+import { readCorpus } from './real-job.ts';
 import type { RunOptions } from './run-options.ts';
 
 export interface Setup {
@@ -45,7 +44,7 @@ export const setUp = async (scenario: Scenario, { file, options, io }: Asked): P
   refuseContradiction(options);
   const job = jobOf(withSteps(scenario, options.steps), options);
   refuseTooLarge(job);
-  const corpus = await readCorpus(scenario, { file, options, io });
+  const corpus = await readCorpus(scenario, { file, verb: 'run', io });
   const name = runName(scenario, file);
   const tokenizer = `${tokenizerName(scenario.data.tokenizer)}, ${corpus.sequence} a sequence, text ${corpus.fingerprint.slice(0, 16)}`;
   const folder = resolve(io.folder, options.output ?? scenario.output ?? join('runs', name));
@@ -117,13 +116,6 @@ const shown = (size: number): string => formatBytes(bytes(size));
 /** What stands for memory that the runtime takes beside tensors is taken by nobody here. */
 const heldBy = ({ memory: { total, byPurpose } }: StageReport): number =>
   total - byPurpose.framework - byPurpose.allocator;
-
-const readCorpus = async (scenario: Scenario, { file, io }: Asked): Promise<Corpus> => {
-  const folders = [...(file === undefined ? [] : [resolve(io.folder, dirname(file))]), io.folder];
-  const reading = await loadCorpus(scenario, folders);
-  if (reading.kind === 'corpus') return reading.corpus;
-  throw new Refusal(EXIT.badInput, [...reading.complaints, 'Nothing was run.'].join('\n'));
-};
 
 const runName = ({ model }: Scenario, file: string | undefined): string => {
   const name = file === undefined || file === '-' ? model.name : basename(file).replace(/\.ya?ml$/u, '');

@@ -24,16 +24,10 @@ export const nameOf = (op: Op): string => {
 
 /** Null of what multiplies no matrices. */
 export const extentOf = (op: Op): Extent | null => {
-  switch (op.kind) {
-    case 'matmul':
-      return { rows: op.m, columns: op.n, depth: op.k };
-    case 'grouped-matmul': {
-      const rows = Math.max(1, op.rows / op.groups);
-      return op.transpose === 'tn' ? { rows: op.k, columns: op.n, depth: rows } : { rows, columns: op.n, depth: op.k };
-    }
-    case 'flash-attention':
-      return { rows: op.queries, columns: op.keys, depth: op.keyDim };
-    default:
-      return null;
-  }
+  if (op.kind === 'matmul') return { rows: op.m, columns: op.n, depth: op.k };
+  if (op.kind === 'flash-attention') return { rows: op.queries, columns: op.keys, depth: op.keyDim };
+  if (op.kind !== 'grouped-matmul') return null;
+  // Of one group. Its rows are the depth of a weight's gradient.
+  const rows = Math.max(1, op.rows / op.groups);
+  return op.transpose === 'tn' ? { rows: op.k, columns: op.n, depth: rows } : { rows, columns: op.n, depth: op.k };
 };

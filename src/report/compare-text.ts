@@ -1,6 +1,6 @@
 /** A comparison of the two worlds as tables of a terminal. */
 import { formatBytes, formatChange, formatInteger, formatPercent, timeScaleFor } from '../units/format.ts';
-import type { Bytes, Seconds } from '../units/quantity.ts';
+import type { Seconds } from '../units/quantity.ts';
 import { bytes, larger, sum } from '../units/quantity.ts';
 import type { Comparison } from './compare.ts';
 import { assumptionsOf, isAgreed } from './compare.ts';
@@ -76,7 +76,7 @@ const trafficLines = ({ traffic, steps }: Comparison, paint: Paint): readonly st
   );
   const cell = (side: 'simulated' | 'real', name: string): string => {
     const found = traffic[side].find(({ axis, link }) => `${axis} ${link}` === name);
-    return found === undefined ? '-' : `${formatInteger(found.bytes)}`;
+    return found === undefined ? '-' : formatInteger(found.bytes);
   };
   const rows = [...names].map(([name, { axis, link }]) => [axis, link, cell('simulated', name), cell('real', name)]);
   const columns = [left('axis'), left('link'), right(`bytes in ${steps} steps, simulated`), right('real')];
@@ -84,11 +84,10 @@ const trafficLines = ({ traffic, steps }: Comparison, paint: Paint): readonly st
 };
 
 const memoryLines = ({ memory, job }: Comparison, paint: Paint): readonly string[] => {
-  const exact = (size: Bytes): string => formatInteger(size);
   const rows = memory.map(({ simulated, real, held }, rank) => [
     String(rank),
-    exact(simulated),
-    exact(real),
+    formatInteger(simulated),
+    formatInteger(real),
     formatBytes(held),
   ]);
   const columns = [left('rank'), right('peak (B), simulated'), right('real'), right('really held')];

@@ -20,7 +20,6 @@ import { Choices } from './choices.ts';
 import { Draws } from './draws.ts';
 import { Cores } from './cores.ts';
 import type { Term } from './evaluation.ts';
-import { LedgerTape } from '../memory/ledger-tape.ts';
 import type { Tier } from '../memory/tier.ts';
 import { opposite } from '../memory/tier.ts';
 import type { Reserved } from './lanes.ts';
@@ -29,22 +28,10 @@ import { Lifecycles } from './lifecycles.ts';
 import type { Machine } from './machine.ts';
 import { hostTime, linkBetween } from './machine.ts';
 import { Mailbox } from './mailbox.ts';
-import { Meter } from './meter.ts';
 import { opTime } from './op-time.ts';
+import type { Path } from './path.ts';
+import { path, within } from './path.ts';
 import { TERM_OF_AXIS, termOfOp } from './terms.ts';
-
-/** What a strand carries: its own time is when it last went on. */
-export interface Path {
-  at: Instant;
-  readonly name: string;
-  forkCount: number;
-  readonly tape: LedgerTape;
-  readonly meter: Meter;
-  readonly parent: Strand<Path> | null;
-  override: Term | null;
-  cause: Term;
-  readonly marks: Map<string, Instant>;
-}
 
 /** Something that happens to a card in the middle of a step. */
 export interface Incident {
@@ -58,18 +45,6 @@ export interface Conditions {
   readonly slowdown: number;
   readonly restart: Seconds;
 }
-
-const path = (at: Instant, parent: Strand<Path> | null, name: string): Path => ({
-  at,
-  name,
-  forkCount: 0,
-  tape: new LedgerTape(),
-  meter: new Meter(),
-  parent,
-  override: parent?.state.override ?? null,
-  cause: 'bubble',
-  marks: new Map(),
-});
 
 export class MessageWorld implements World<Path> {
   readonly #machine: Machine;
@@ -314,13 +289,4 @@ export class MessageWorld implements World<Path> {
     if (moment !== null) state.tape.enter(moment);
     return new Descend(term === null ? program() : within(state, term, program()));
   }
-}
-
-/** Runs the program with everything it computes counted for `term`. */
-function* within(state: Path, term: Term, program: Program<unknown>): Program<unknown> {
-  const outer = state.override;
-  state.override = term;
-  const result = yield* program;
-  state.override = outer;
-  return result;
 }

@@ -14,8 +14,9 @@ import type { Instant } from '../units/quantity.ts';
 import { between, instantZero, latest, seconds } from '../units/quantity.ts';
 import type { Evaluation } from './evaluation.ts';
 import { machineOf } from './machine.ts';
-import type { Conditions, Path } from './message-world.ts';
+import type { Conditions } from './message-world.ts';
 import { MessageWorld } from './message-world.ts';
+import type { Path } from './path.ts';
 import type { StageCount } from './stage-report.ts';
 import { evaluationOf } from './stage-report.ts';
 

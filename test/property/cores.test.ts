@@ -37,7 +37,9 @@ test('no more is done at once than there are cores, and the step is no shorter t
       const { evaluation, trace } = message(onCores(job, count));
       const spans = busy(trace);
       expect(mostAtOnce(spans)).toBeLessThanOrEqual(count);
-      const total = spans.reduce((sum, { start, end }) => sum + end - start, 0);
+      // The step is over before the supervisor has noted that it is.
+      const ofDevices = spans.filter(({ rank }) => rank < job.devices);
+      const total = ofDevices.reduce((sum, { start, end }) => sum + end - start, 0);
       expect(evaluation.step * 1e9).toBeGreaterThanOrEqual(total / count - 1);
     }),
     { numRuns: 15 },

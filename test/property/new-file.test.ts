@@ -17,51 +17,51 @@ import { Refusal } from '../../src/cli/exit.ts';
 import { NewFile } from '../../src/cli/new-file.ts';
 import { CALIBRATED } from '../../src/report/cluster-yaml.ts';
 
-let folder = '';
+const here = { folder: '' };
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'new-file-'));
+  here.folder = mkdtempSync(join(tmpdir(), 'new-file-'));
 });
-afterEach(() => rmSync(folder, { recursive: true }));
+afterEach(() => rmSync(here.folder, { recursive: true }));
 
 const MARK = 'written by a test';
-const open = (name: string): NewFile => new NewFile(name, { folder, mark: MARK });
+const open = (name: string): NewFile => new NewFile(name, { folder: here.folder, mark: MARK });
 
 describe('a new file', () => {
   it('is not there until it is whole, and nothing else is there afterwards', () => {
     const file = open('a.yaml');
-    expect(existsSync(join(folder, 'a.yaml'))).toBe(false);
+    expect(existsSync(join(here.folder, 'a.yaml'))).toBe(false);
     file.write('text');
     file.drop();
-    expect(readFileSync(join(folder, 'a.yaml'), 'utf8')).toBe('text');
-    expect(readdirSync(folder)).toEqual(['a.yaml']);
+    expect(readFileSync(join(here.folder, 'a.yaml'), 'utf8')).toBe('text');
+    expect(readdirSync(here.folder)).toEqual(['a.yaml']);
   });
   it('leaves nothing behind that was dropped, and what it was to replace as it was', () => {
-    writeFileSync(join(folder, 'a.yaml'), `# ${MARK}`);
+    writeFileSync(join(here.folder, 'a.yaml'), `# ${MARK}`);
     open('a.yaml').drop();
     open('b.yaml').drop();
-    expect(readdirSync(folder)).toEqual(['a.yaml']);
-    expect(readFileSync(join(folder, 'a.yaml'), 'utf8')).toBe(`# ${MARK}`);
+    expect(readdirSync(here.folder)).toEqual(['a.yaml']);
+    expect(readFileSync(join(here.folder, 'a.yaml'), 'utf8')).toBe(`# ${MARK}`);
   });
   it('takes the place of an older one of its kind', () => {
-    writeFileSync(join(folder, 'a.yaml'), `# ${MARK}`);
+    writeFileSync(join(here.folder, 'a.yaml'), `# ${MARK}`);
     open('a.yaml').write('newer');
-    expect(readFileSync(join(folder, 'a.yaml'), 'utf8')).toBe('newer');
+    expect(readFileSync(join(here.folder, 'a.yaml'), 'utf8')).toBe('newer');
   });
 });
 
 /** Each with what is there before. */
 const HOSTILE: readonly (readonly [string, string, () => void])[] = [
-  ['a folder', 'a.yaml', () => mkdirSync(join(folder, 'a.yaml'))],
-  ["somebody's work", 'a.yaml', () => writeFileSync(join(folder, 'a.yaml'), 'model: mine')],
-  ['a link, wherever it leads', 'a.yaml', () => symlinkSync('/dev/null', join(folder, 'a.yaml'))],
+  ['a folder', 'a.yaml', () => mkdirSync(join(here.folder, 'a.yaml'))],
+  ["somebody's work", 'a.yaml', () => writeFileSync(join(here.folder, 'a.yaml'), 'model: mine')],
+  ['a link, wherever it leads', 'a.yaml', () => symlinkSync('/dev/null', join(here.folder, 'a.yaml'))],
   ['in a folder that is not there', 'no/a.yaml', () => undefined],
-  ['in a file as if that were a folder', 'b/a.yaml', () => writeFileSync(join(folder, 'b'), '')],
+  ['in a file as if that were a folder', 'b/a.yaml', () => writeFileSync(join(here.folder, 'b'), '')],
   ['too long a name', `${'a'.repeat(300)}.yaml`, () => undefined],
 ];
 const contents = (): readonly unknown[] =>
-  readdirSync(folder, { withFileTypes: true }).map((entry) => [
+  readdirSync(here.folder, { withFileTypes: true }).map((entry) => [
     entry.name,
-    entry.isFile() ? readFileSync(join(folder, entry.name), 'utf8') : entry.isDirectory(),
+    entry.isFile() ? readFileSync(join(here.folder, entry.name), 'utf8') : entry.isDirectory(),
   ]);
 
 describe('a name that nothing can be written by', () => {
@@ -83,8 +83,8 @@ describe('a name that nothing can be written by', () => {
     expect(err).toContain('.yaml');
   });
   it('is not a calibrated cluster, which is written anew', () => {
-    writeFileSync(join(folder, 'here.yaml'), `# This machine ${CALIBRATED} yesterday`);
-    new NewFile('here.yaml', { folder, mark: CALIBRATED }).drop();
+    writeFileSync(join(here.folder, 'here.yaml'), `# This machine ${CALIBRATED} yesterday`);
+    new NewFile('here.yaml', { folder: here.folder, mark: CALIBRATED }).drop();
     expect(contents()).toHaveLength(1);
   });
 });
@@ -95,7 +95,7 @@ const calibrateInto = async (name: string): Promise<{ code: number; err: string 
     stdout: { write: () => undefined, isTerminal: false, columns: 80 },
     stderr: { write: (text) => void err.push(text), isTerminal: false, columns: 80 },
     environment: {},
-    folder,
+    folder: here.folder,
     onInterrupt: () => () => undefined,
     halt: () => undefined,
   });

@@ -7,9 +7,9 @@ import { curve, into, losses, place, run, start, STEPS, untilStep } from '../wor
 
 const here = place();
 const { folder } = here;
-let whole: Ended;
+const ended: { whole: Ended | null } = { whole: null };
 beforeAll(async () => {
-  whole = await run(folder, ...into('whole'));
+  ended.whole = await run(folder, ...into('whole'));
 });
 afterAll(() => here.remove());
 
@@ -18,7 +18,7 @@ const same = (name: string): void => expect(curve(folder, name)).toEqual(curve(f
 
 describe('a run that is interrupted goes on exactly', () => {
   it('is compared with one that learns and ends by itself', () => {
-    expect(whole).toMatchObject({ code: 0, err: '' });
+    expect(ended.whole).toMatchObject({ code: 0, err: '' });
     const all = losses(folder, 'whole');
     expect(all).toHaveLength(STEPS);
     expect(all.at(-1)).toBeLessThan(all[0]! - 0.5);

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { Itinerary } from '../../src/actors/itinerary.ts';
 import { channelsOf, differences } from '../../src/effects/channels.ts';
 import type { Message, Trace } from '../../src/effects/trace.ts';
-import type { Job } from '../../src/scenario/job.ts';
+import type { Job, Layout } from '../../src/scenario/job.ts';
 import { CALM, message } from '../../src/sim/message.ts';
 import { bytes } from '../../src/units/quantity.ts';
 import { nameOf } from '../worlds/job-case.ts';
@@ -52,6 +52,44 @@ describe('the same messages on every channel, and the same peak of memory on eve
       const layout = { tp: 2, cp: 2, pp: 2, dp: 2, contextKind, zero, sequenceParallel: true, microbatch: 2 };
       expectAgreement(smallJob(tinyJob({ layout, model: { layers: 2 }, workload: { globalBatch: 8 } }), family), 1);
     }
+  });
+});
+
+/** Every token goes to two of four experts of each layer. */
+const experts = {
+  count: 4,
+  active: 2,
+  ffn: 16,
+  sharedFfn: 0,
+  sharedGate: false,
+  routerBias: false,
+  bias: false,
+  layers: [true],
+} as const;
+const mixtureOf = (layout: Partial<Layout>): Job => {
+  const job = smallJob(tinyJob({ layout, model: { layers: 2 }, workload: { globalBatch: 4 } }), {
+    ...REAL_FAMILIES['llama']!,
+    experts,
+  });
+  return { ...job, layout: { ...job.layout, ep: layout.ep ?? 1, etp: layout.etp ?? 1 } };
+};
+
+describe('a mixture of experts, whose choices are made again as they were', () => {
+  test.each<Partial<Layout>>([
+    { dp: 2 },
+    { dp: 2, ep: 2 },
+    { dp: 2, ep: 2, zero: 1 },
+    { tp: 2, dp: 2, ep: 2, sequenceParallel: true },
+    { pp: 2, dp: 2, ep: 2 },
+    { dp: 4, ep: 4 },
+  ])('sends the same messages and takes the same memory: %j', (layout) => {
+    expectAgreement(mixtureOf(layout), 2);
+  });
+  test('would send others without them', () => {
+    const job = mixtureOf({ dp: 2, ep: 2 });
+    const real = train(job, { steps: 1 });
+    const itinerary: Itinerary = { first: 1, last: 1, validatesEvery: null, savesEvery: 1 };
+    expect(differences(message(job, CALM, { itinerary }).trace, real.trace)).not.toEqual([]);
   });
 });
 

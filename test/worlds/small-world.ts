@@ -7,7 +7,7 @@ import type { Trace } from '../../src/effects/trace.ts';
 import type { Op } from '../../src/kernels/op.ts';
 import { machineOf } from '../../src/sim/machine.ts';
 import { CALM } from '../../src/sim/message.ts';
-import type { Path } from '../../src/sim/message-world.ts';
+import type { Path } from '../../src/sim/path.ts';
 import { MessageWorld } from '../../src/sim/message-world.ts';
 import { opTime } from '../../src/sim/op-time.ts';
 import { rank } from '../../src/units/identity.ts';

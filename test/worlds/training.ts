@@ -10,13 +10,13 @@ import type { Trace } from '../../src/effects/trace.ts';
 import type { StatesSource } from '../../src/exec/checkpoint/reader.ts';
 import { Arena } from '../../src/exec/arena.ts';
 import type { Corpus } from '../../src/exec/data/corpus.ts';
-import { localTransports } from '../../src/exec/local-transport.ts';
+import { localTransports } from './local-transport.ts';
 import { operandOf } from '../../src/exec/operand.ts';
 import { RankWorld } from '../../src/exec/rank-world.ts';
 import { Recorder, traceOf } from '../../src/exec/recorder.ts';
 import type { Services } from '../../src/exec/services.ts';
 import { sharedMemory } from '../../src/exec/shared-memory.ts';
-import { runTogether } from '../../src/exec/together.ts';
+import { runTogether } from './together.ts';
 import { backendOf } from '../../src/exec/training/backend-of.ts';
 import type { KernelChoice } from '../../src/exec/training/order.ts';
 import { initialStates } from '../../src/exec/checkpoint/held-states.ts';
@@ -47,7 +47,7 @@ export interface Trained {
 }
 
 /** Tokens of no language, the same for every run. */
-export const corpusOf = (
+const corpusOf = (
   vocabulary: number,
   { sequence, sequences }: { sequence: number; sequences: number },
 ): Corpus => {

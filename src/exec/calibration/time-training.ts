@@ -10,7 +10,7 @@ export const threadBeside = (name: string): URL =>
   new URL(import.meta.url.replace(/[^/]+\.(?<end>[jt]s)$/u, `${name}.$<end>`));
 
 /** Tokens without meaning: what operations cost does not depend on them. */
-export const meaninglessCorpus = ({ model, workload: { sequence }, training: { seed } }: Job): Corpus => {
+const meaninglessCorpus = ({ model, workload: { sequence }, training: { seed } }: Job): Corpus => {
   const length = SEQUENCES * sequence + 1;
   const tokens = new Uint16Array(new SharedArrayBuffer(2 * length));
   for (let index = 0; index < length; index++) tokens[index] = (index * STRIDE) % model.vocabulary;

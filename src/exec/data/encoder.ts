@@ -1,20 +1,8 @@
 /** From text to tokens, by whichever tokenizer the scenario names. */
 import type { Tokenizer } from '../../scenario/real-run.ts';
+import type { Encoder, EncoderReading } from './encoding.ts';
 import { gptEncoder } from './gpt-encoder.ts';
 import { fileEncoder } from './file-encoder.ts';
-
-export interface Encoder {
-  /** How complaints call it. */
-  readonly name: string;
-  /** One more than the largest token. */
-  readonly vocabulary: number;
-  /** Put behind every document; null where the tokenizer has no such token. */
-  readonly endOfDocument: number | null;
-  readonly encode: (text: string) => ArrayLike<number>;
-}
-
-export type EncoderReading =
-  { readonly kind: 'encoder'; readonly encoder: Encoder } | { readonly kind: 'refused'; readonly reason: string };
 
 /** `locate` gives the full path of a file that the scenario names. */
 export const encoderFor = async (tokenizer: Tokenizer, locate: (path: string) => string): Promise<EncoderReading> => {

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { jsonFault } from '../../scenario/json-fault.ts';
-import type { EncoderReading } from './encoder.ts';
+import type { EncoderReading } from './encoding.ts';
 import { fileFault } from './file-fault.ts';
 
 /** `path` as the user wrote it, and in full. */

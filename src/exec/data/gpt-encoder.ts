@@ -1,5 +1,5 @@
 /** The vocabularies of OpenAI's models, from the package gpt-tokenizer, which most runs do without. */
-import type { EncoderReading } from './encoder.ts';
+import type { EncoderReading } from './encoding.ts';
 
 export type GptVocabulary = 'gpt2' | 'cl100k_base' | 'o200k_base';
 

@@ -7,7 +7,7 @@ import type { Scenario } from '../../scenario/scenario.ts';
 import type { Corpus, Split, TokenArray } from './corpus.ts';
 import { sequencesIn } from './corpus.ts';
 import { documentsOf } from './documents.ts';
-import type { EncoderReading } from './encoder.ts';
+import type { EncoderReading } from './encoding.ts';
 import { encoderFor } from './encoder.ts';
 import type { Sides } from './split.ts';
 import { splitOf } from './split.ts';

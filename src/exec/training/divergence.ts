@@ -7,7 +7,7 @@ import type { Observation } from './observation.ts';
 import { lossOf } from './observation.ts';
 
 /** No mistake of ours, and nothing that goes away by beginning again. */
-export class Divergence extends Error {
+class Divergence extends Error {
   override readonly name = 'Divergence';
 }
 

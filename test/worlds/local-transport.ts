@@ -1,8 +1,8 @@
 /** Letters between ranks that live in one thread and take turns: for tests, and to look at them one step at a time. */
-import type { Rank } from '../units/identity.ts';
-import { rank } from '../units/identity.ts';
-import type { SharedMemory } from './shared-memory.ts';
-import type { Arrival, Letter, Posted, Transport } from './transport.ts';
+import type { Rank } from '../../src/units/identity.ts';
+import { rank } from '../../src/units/identity.ts';
+import type { SharedMemory } from '../../src/exec/shared-memory.ts';
+import type { Arrival, Letter, Posted, Transport } from '../../src/exec/transport.ts';
 
 class LocalLetter implements Posted, Arrival {
   readonly from: Rank;

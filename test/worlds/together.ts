@@ -1,7 +1,7 @@
 /** Runs ranks that live in one thread: each in turn does what it can. */
-import type { Program } from '../effects/effect.ts';
-import type { Strand } from '../effects/program.ts';
-import type { Errand, RankWorld } from './rank-world.ts';
+import type { Program } from '../../src/effects/effect.ts';
+import type { Strand } from '../../src/effects/program.ts';
+import type { Errand, RankWorld } from '../../src/exec/rank-world.ts';
 
 /** A rank, and what it runs. */
 export interface Player {
