@@ -18,8 +18,6 @@ import {
   CONSTANTS,
   gpt,
   llama,
-  mistral,
-  experts,
   mixtral,
   anyModel,
   ownTensors,

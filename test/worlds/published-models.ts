@@ -58,11 +58,11 @@ export const llama = (layers: number, headDim: number, hasBias = false): Model =
   bias: { qkv: hasBias, attentionOut: hasBias, mlp: hasBias, head: false },
 });
 const everyLayer = (layers: number): boolean[] => Array.from({ length: layers }, () => true);
-export const mistral = (layers: number, headDim: number): Model => ({
+const mistral = (layers: number, headDim: number): Model => ({
   ...llama(layers, headDim),
   window: { size: 9, layers: everyLayer(layers) },
 });
-export const experts = (layers: number): Experts => ({
+const experts = (layers: number): Experts => ({
   count: 3,
   active: 2,
   ffn: 5,
