@@ -1,6 +1,5 @@
 /** Small models of every family that is published, with a number of its own in each place, and what they are as files. */
 import fc from 'fast-check';
-import { test } from 'vitest';
 import type { ShareRun } from '../../src/effects/share.ts';
 import { elementsOfShape } from '../../src/effects/share.ts';
 import type { FloatType } from '../../src/exec/checkpoint/floats.ts';
