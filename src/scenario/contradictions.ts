@@ -7,7 +7,7 @@ import type { Complaint } from './complaint.ts';
 import { complaintAt } from './issues.ts';
 import type { Precision, Recompute, ScheduleName } from './job.ts';
 import { LONG_SEQUENCE } from './defaults.ts';
-import { isRegularSplit, PLAIN_ENDS } from './layer-split.ts';
+import { isRegularSplit, PLAIN_ENDS, positionCount } from './layer-split.ts';
 import type { Model } from './model.ts';
 import { nearestNumber } from './nearest.ts';
 import type { Tree } from './tree.ts';
@@ -260,9 +260,11 @@ const peakKnown: Rule = ({ cluster, precision }) => {
   return { at: ['precision'], message: `${name} does not multiply in ${wanted}${need}`, suggestion };
 };
 
-const recomputeReach: Rule = ({ model, recompute, pp, vp }) => {
+const recomputeReach: Rule = ({ model, recompute, pp, vp, schedule }) => {
   if (model === null || recompute?.kind !== 'full' || recompute.layers === 'all') return null;
-  const most = Math.ceil(model.layers / ((pp ?? 1) * (vp ?? 1)));
+  // Dualpipe holds every chunk twice; a schedule that is left free is taken for one that does not.
+  const positions = positionCount({ pp: pp ?? 1, vp: vp ?? 1, schedule: schedule ?? '1f1b' });
+  const most = Math.ceil(model.layers / positions);
   if (recompute.layers <= most) return null;
   const message = `${recompute.layers} layers are more than the ${most} of a model chunk`;
   return { at: ['recompute'], message, suggestion: 'full' };

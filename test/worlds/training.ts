@@ -47,10 +47,7 @@ export interface Trained {
 }
 
 /** Tokens of no language, the same for every run. */
-const corpusOf = (
-  vocabulary: number,
-  { sequence, sequences }: { sequence: number; sequences: number },
-): Corpus => {
+const corpusOf = (vocabulary: number, { sequence, sequences }: { sequence: number; sequences: number }): Corpus => {
   const length = sequence * sequences + 1;
   const tokens = new Uint16Array(new SharedArrayBuffer(2 * length));
   let state = 12_345;
