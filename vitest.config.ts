@@ -1,4 +1,5 @@
 /** How the laws are run: `quick` in every check, `slow` (files named `*.slow.test.ts`) beside it in `npm test`. */
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const SLOW = 'test/**/*.slow.test.ts';
@@ -8,6 +9,8 @@ const shared = { testTimeout: 120_000, setupFiles: ['test/setup.ts'], env: PLAIN
 
 export default defineConfig({
   test: {
+    // Files beside each other on two cores as well: the command that waits for them needs little of one.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     // Of the root alone, so that both projects draw from one seed.
     globalSetup: ['test/seed.ts', 'test/kernels.ts'],
     projects: [
