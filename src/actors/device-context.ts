@@ -29,7 +29,7 @@ export interface DeviceContext {
   /** The ranks that hold the same weights, and those that hold the same experts. */
   readonly states: Readonly<Record<Part, StateGroups>>;
   /** Which parts of the model's tensors the rank has, of experts and of all else. */
-  readonly seat: Readonly<Record<'tensor' | 'experts', Seat>>;
+  readonly seat: Readonly<Record<Part, Seat>>;
   readonly chunks: readonly Chunk[];
   /** In which order the rank runs its passes: the one that the layout names, or one that places chunks as that does. */
   readonly schedule: Schedule;
@@ -76,8 +76,10 @@ export const deviceContext = (
 const seatsOf = ({ model, layout }: Job, self: Rank): DeviceContext['seat'] => {
   const { tensor, expert, expertTensor } = layerGroups(layout, placeOf(layout, self));
   const own = (model.experts?.count ?? 0) / layout.ep;
+  const shared = { ranks: tensor.size, index: positionIn(tensor, self), firstExpert: 0 };
   return {
-    tensor: { ranks: tensor.size, index: positionIn(tensor, self), firstExpert: 0 },
+    shared,
+    table: shared,
     experts: {
       ranks: expertTensor.size,
       index: positionIn(expertTensor, self),

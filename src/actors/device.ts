@@ -97,9 +97,10 @@ export function* runDevice(context: DeviceContext, itinerary: Itinerary): Progra
       yield* report();
     }
     const isLast = step === itinerary.last || !(yield* hearsOn(supervisor));
-    if (!savesAfter(itinerary, step, isLast)) continue;
-    yield* storeStates(context, placed.shard, step);
-    yield* report();
+    if (savesAfter(itinerary, step, isLast)) {
+      yield* storeStates(context, placed.shard, step);
+      yield* report();
+    }
     if (isLast) return;
   }
 }

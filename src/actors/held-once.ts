@@ -4,6 +4,7 @@ import type { Parameter } from '../model/parameter.ts';
 import type { DeviceContext } from './device-context.ts';
 import type { Holding } from './holding.ts';
 import type { ChunkState } from './model-chunk.ts';
+import { holdingsOf } from './model-chunk.ts';
 import type { HoldingStates } from './optimizer-states.ts';
 import { placementOf } from './schedules/placement.ts';
 
@@ -13,7 +14,7 @@ export const heldOnce = (
   chunks: readonly ChunkState[],
   all: readonly HoldingStates[],
 ): readonly HoldingStates[] => {
-  const counted = new Set(countedChunks(context, chunks).flatMap(holdingsOf));
+  const counted = new Set(holdingsOf(countedChunks(context, chunks)));
   return all.filter(({ holding }) => counted.has(holding) && isFirstHolder(context, holding));
 };
 
@@ -21,13 +22,11 @@ export const heldOnce = (
 export const isOriginal =
   ({ seat }: DeviceContext, { part }: Holding) =>
   ({ isCopy, isSharded }: Parameter): boolean =>
-    !isCopy && (isSharded || seat[part === 'experts' ? 'experts' : 'tensor'].index === 0);
+    !isCopy && (isSharded || seat[part].index === 0);
 
 /** DualPipe holds every chunk twice: the first of a stage's two stand for all. */
 const countedChunks = ({ job }: DeviceContext, chunks: readonly ChunkState[]): readonly ChunkState[] =>
   placementOf(job.layout.schedule) === 'mirrored' ? chunks.slice(0, 1) : chunks;
-const holdingsOf = ({ buckets }: ChunkState): readonly (Holding | null)[] =>
-  buckets.flatMap(({ holdings }) => Object.values(holdings));
 
 const isFirstHolder = ({ states, place, job }: DeviceContext, { part }: Holding): boolean => {
   const { shards, replicas } = states[part];

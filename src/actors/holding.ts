@@ -101,7 +101,7 @@ export const shareRunsOf = (context: DeviceContext, holding: Holding, within: St
 
 function* sharesIn(context: DeviceContext, holding: Holding): Generator<{ readonly share: Share } & Stretch> {
   for (const { unit, parameter, start } of parametersIn(context, holding)) {
-    const shares = sharesOf(parameter, unit.name, context.seat[holding.part === 'experts' ? 'experts' : 'tensor']);
+    const shares = sharesOf(parameter, unit.name, context.seat[holding.part]);
     const length = parameter.elements / shares.length;
     for (const [index, share] of shares.entries()) yield { share, start: start + index * length, length };
   }

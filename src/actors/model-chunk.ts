@@ -174,6 +174,13 @@ const bucketsOf = (context: DeviceContext, units: readonly UnitState[]): readonl
 const elementsIn = ({ units }: Pick<ChunkState, 'units'>, { start, end }: Run, part: Part): number =>
   units.slice(start, end).reduce((total, { elements }) => total + elements[part], 0);
 
+/** What the rank holds of a bucket, part by part. */
+export const holdingsIn = ({ holdings }: Bucket): readonly Holding[] =>
+  PARTS.map((part) => holdings[part]).filter((holding) => holding !== null);
+/** What it holds of its chunks, in the order of the data. */
+export const holdingsOf = (chunks: readonly ChunkState[]): readonly Holding[] =>
+  chunks.flatMap(({ buckets }) => buckets.flatMap(holdingsIn));
+
 /** The table of the embedding that a bucket's units work with although it is in another bucket; null if there is none. */
 export const borrowedBy = ({ units, buckets }: ChunkState, bucket: Bucket): Holding | null => {
   const first = buckets[0]!;

@@ -20,7 +20,7 @@ import { addGradient } from './gradient-exchange.ts';
 import type { Holding } from './holding.ts';
 import { stretchIn } from './holding.ts';
 import type { Bucket, ChunkState } from './model-chunk.ts';
-import { borrowedBy } from './model-chunk.ts';
+import { borrowedBy, holdingsIn } from './model-chunk.ts';
 import type { HoldingStates } from './optimizer-states.ts';
 
 export interface OptimizerShard {
@@ -113,12 +113,9 @@ function* gatherAll(context: DeviceContext, wholes: readonly (readonly [Tensor, 
 
 /** ZeRO 1 and 2 with overlap: the shards updated in the last step reach the others while the first passes run. */
 export function* publishRun(shard: OptimizerShard, chunk: ChunkState, bucket: Bucket): Program<Task<void>> {
-  const values = resident(bucket).map((holding): [Tensor, Holding] => [holding.values, holding]);
+  const values = holdingsIn(bucket).map((holding): [Tensor, Holding] => [holding.values, holding]);
   return yield* enqueue(shard, `publish ${chunk.chunk.position}`, gatherAll(shard.context, values));
 }
-
-const resident = ({ holdings }: Bucket): readonly Holding[] =>
-  PARTS.map((part) => holdings[part]).filter((holding) => holding !== null);
 
 /** What this rank has of a bucket's gradients once they are reduced: all of them, or under ZeRO its shard. */
 export const reducedIn = (bucket: Bucket): Readonly<Record<Part, Tensor | null>> =>
@@ -147,7 +144,7 @@ export function* reduce(
   shard.isReducing = true;
   const wholes =
     buffers === null
-      ? resident(run).map((holding): [Tensor, Holding] => [holding.gradients, holding])
+      ? holdingsIn(run).map((holding): [Tensor, Holding] => [holding.gradients, holding])
       : filled(chunk, run, buffers);
   const sums =
     buffers === null

@@ -3,12 +3,12 @@ import { allocate } from '../effects/ask.ts';
 import type { Program } from '../effects/effect.ts';
 import type { Tensor } from '../effects/tensor.ts';
 import { segmentLengthMax } from '../effects/tensor.ts';
-import { PARTS } from '../model/unit.ts';
 import { bytes } from '../units/quantity.ts';
 import type { DeviceContext } from './device-context.ts';
 import type { Holding } from './holding.ts';
 import { placeOnHost } from './host-update.ts';
 import type { ChunkState } from './model-chunk.ts';
+import { holdingsOf } from './model-chunk.ts';
 
 /** Of a holding's own stretch, in fp32; no master where the weights themselves are updated. */
 export interface HoldingStates {
@@ -19,11 +19,6 @@ export interface HoldingStates {
 }
 
 export const isOnHost = ({ job }: DeviceContext): boolean => job.offload.optimizer === 'dram';
-
-const holdingsOf = (chunks: readonly ChunkState[]): readonly Holding[] =>
-  chunks.flatMap(({ buckets }) =>
-    buckets.flatMap(({ holdings }) => PARTS.map((part) => holdings[part]).filter((holding) => holding !== null)),
-  );
 
 /** Parameters whose states this rank keeps: all, or under ZeRO its share among the ranks that hold the same. */
 export const shareOf = (context: DeviceContext, chunks: readonly ChunkState[]): number =>

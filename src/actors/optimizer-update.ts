@@ -7,6 +7,7 @@ import type { Tensor } from '../effects/tensor.ts';
 import { elementsOf } from '../effects/tensor.ts';
 import type { Adam, Descent } from '../kernels/op/adam.ts';
 import { among } from '../model/context.ts';
+import { isDecayed } from '../model/parameter.ts';
 import { lossScale } from '../model/precision.ts';
 import { learningRateAt } from '../scenario/training.ts';
 import { rank } from '../units/identity.ts';
@@ -17,6 +18,7 @@ import { stretchesOf, stretchIn } from './holding.ts';
 import { updateOnHost } from './host-update.ts';
 import { stageSize } from './mesh.ts';
 import type { ChunkState } from './model-chunk.ts';
+import { holdingsOf } from './model-chunk.ts';
 import type { OptimizerShard } from './optimizer-shard.ts';
 import { publishRun } from './optimizer-shard.ts';
 import type { HoldingStates } from './optimizer-states.ts';
@@ -89,7 +91,7 @@ interface Piece extends Stretch {
 const piecesOf = (context: DeviceContext, all: readonly HoldingStates[]): readonly Piece[] =>
   all.flatMap((states) =>
     [true, false].flatMap((decays) =>
-      stretchesOf(context, states.holding, ({ cut }) => (cut.initial.kind === 'normal') === decays).map((stretch) => ({
+      stretchesOf(context, states.holding, (parameter) => isDecayed(parameter) === decays).map((stretch) => ({
         ...stretch,
         states,
         decays,
@@ -133,9 +135,7 @@ const optimizerOp = (
 };
 
 const gradientTensors = (chunks: readonly ChunkState[]): readonly Tensor[] =>
-  chunks.flatMap(({ buckets }) =>
-    buckets.flatMap(({ holdings }) => Object.values(holdings).flatMap((holding) => holding?.gradients ?? [])),
-  );
+  holdingsOf(chunks).map(({ gradients }) => gradients);
 const gradientElements = (chunks: readonly ChunkState[]): number =>
   gradientTensors(chunks).reduce((sum, tensor) => sum + elementsOf(tensor), 0);
 

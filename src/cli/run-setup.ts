@@ -11,6 +11,7 @@ import type { Job } from '../scenario/job.ts';
 import type { Tokenizer } from '../scenario/real-run.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import type { StageReport } from '../sim/evaluation.ts';
+import { RANKS_MAX } from '../sim/message.ts';
 import { formatBytes } from '../units/format.ts';
 import { bytes } from '../units/quantity.ts';
 import { EXIT, Refusal } from './exit.ts';
@@ -30,9 +31,6 @@ export interface Setup {
   /** What tells the tokens of two runs apart. */
   readonly tokenizer: string;
 }
-
-/** Ranks that this machine is meant to run at once. */
-const RANKS_MAX = 16;
 
 interface Asked {
   readonly file: string | undefined;

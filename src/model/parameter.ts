@@ -47,6 +47,9 @@ export const drawnForResidual = ({ layers, hidden }: Model): Initial => ({
 const zeros: Initial = { kind: 'constant', value: 0 };
 const ones: Initial = { kind: 'constant', value: 1 };
 
+/** Weight decay leaves norms and biases alone: all that does not begin at random. */
+export const isDecayed = ({ cut }: Parameter): boolean => cut.initial.kind === 'normal';
+
 const sum = (lengths: readonly number[]): number => lengths.reduce((total, length) => total + length, 0);
 const elementsOf = ({ count, outer, groups, inner }: Omit<Cut, 'present' | 'initial'>): number =>
   count * outer * sum(groups) * inner;

@@ -2,6 +2,7 @@
 import type { Share } from '../effects/share.ts';
 import type { Model } from '../scenario/model.ts';
 import type { Cut, Parameter } from './parameter.ts';
+import { isDecayed } from './parameter.ts';
 import { chunksOf, unitsOf } from './stages.ts';
 import type { Unit } from './unit.ts';
 import { parametersOf } from './unit.ts';
@@ -20,7 +21,13 @@ export interface Seat {
 export const sharesOf = (parameter: Parameter, unit: string, seat: Seat): readonly Share[] => {
   const { cut, name, isSharded } = parameter;
   const among = isSharded ? { ranks: seat.ranks, index: seat.index } : { ranks: 1, index: 0 };
-  const of = (full: string): Share => ({ name: full, shape: shapeOf(cut), ...tensorOf(cut), ...among });
+  const of = (full: string): Share => ({
+    name: full,
+    shape: shapeOf(cut),
+    ...tensorOf(cut),
+    ...among,
+    decays: isDecayed(parameter),
+  });
   if (!name.startsWith('experts ')) return [of(fullName(parameter, unit))];
   const kind = name.slice('experts '.length);
   return Array.from({ length: cut.count }, (_, index) => of(`${unit}experts.${seat.firstExpert + index}.${kind}`));
@@ -59,7 +66,6 @@ const tensorOf = ({ outer, groups, inner, present, initial }: Cut) => ({
   inner,
   present,
   initial,
-  decays: initial.kind === 'normal',
 });
 
 /** Without the dimensions of one element that only say how the tensor is cut. */

@@ -75,7 +75,7 @@ function* mixtureOn(job: Job, self: number, { arena, whole, outcome }: Bench): P
   const unit = layerUnit(layerKinds(job.model)[0]!);
   const weights = yield* unitWeights(context, unit);
   const flats = [
-    { flat: weights, seat: device.seat.tensor },
+    { flat: weights, seat: device.seat.shared },
     { flat: weights.experts!, seat: device.seat.experts },
   ];
   const shared = flats.flatMap(({ flat, seat }) => runsOf(flat, (one) => sharesOf(one, '', seat)));
