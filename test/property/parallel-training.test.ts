@@ -76,3 +76,8 @@ test('the same mesh twice is the same to the last bit', () => {
     { numRuns: 5 },
   );
 });
+
+test('a run that is told to stop ends behind that step on every rank, also where nothing is saved', () => {
+  const job = smallJob(tinyJob({ layout: { pp: 2, dp: 2 }, model: { layers: 2 } }), REAL_FAMILIES['gpt']!);
+  expect(train(job, { steps: 4, stopsAfter: 2 }).losses).toHaveLength(2);
+});

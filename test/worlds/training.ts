@@ -65,13 +65,20 @@ export interface Training {
   readonly source?: StatesSource;
   /** In place of the one that the layout names. */
   readonly schedule?: Schedule;
+  /** Whoever watches has had enough behind that step; nothing is saved then. */
+  readonly stopsAfter?: number;
 }
 
 export const train = (
   job: Job,
-  { steps, kernels = 'wasm', source = initialStates(7), schedule }: Training,
+  { steps, kernels = 'wasm', source = initialStates(7), schedule, stopsAfter = Infinity }: Training,
 ): Trained => {
-  const itinerary: Itinerary = { first: 1, last: steps, validatesEvery: null, savesEvery: steps };
+  const itinerary: Itinerary = {
+    first: 1,
+    last: steps,
+    validatesEvery: null,
+    savesEvery: stopsAfter < steps ? null : steps,
+  };
   const { sequence, globalBatch } = job.workload;
   const corpus = corpusOf(job.model.vocabulary, { sequence, sequences: globalBatch * steps });
   const ranks = positions(job.devices + 1).map((index) => rank(index));
@@ -95,7 +102,7 @@ export const train = (
     const { backend } = backendOf(isSupervisor ? 'wasm' : kernels, arena, false);
     const onObservation = (observation: Observation) => {
       observations.push(observation);
-      return 'go on' as const;
+      return observation.step < stopsAfter ? ('go on' as const) : ('stop' as const);
     };
     const around = { rank: self, arena, now, corpus, source: watched, saving: null, onObservation };
     const services: Services = { ...trainingServices(around), store: ({ what }) => keep(kept, arena, what) };
