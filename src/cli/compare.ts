@@ -22,7 +22,7 @@ import { wholeNumber } from './whole-number.ts';
 
 const STEPS_MAX = 1000;
 /** The first steps are slower: code is still being compiled, and memory grows. */
-const SKIPPED = 3;
+const SKIPPED = 10;
 
 interface CompareOptions extends QuestionOptions {
   readonly steps: number;
@@ -34,7 +34,7 @@ interface CompareOptions extends QuestionOptions {
 
 export const define = (command: Command, io: Io, end: (code: number) => void): void => {
   defineQuestion(command)
-    .option('--steps <n>', 'training steps that count', wholeNumber(1, STEPS_MAX), 7)
+    .option('--steps <n>', 'training steps that count', wholeNumber(1, STEPS_MAX), 20)
     .option('--skip <n>', 'steps ahead of them that do not', wholeNumber(0, STEPS_MAX), SKIPPED)
     .option('--tolerance <share>', 'largest error of the step time, such as 15%', tolerance, 0.15)
     .addOption(new Option('--kernels <who>', 'who multiplies in the real world').choices(KERNELS).default('auto'))
@@ -70,7 +70,9 @@ const inBothWorlds = async (file: string | undefined, options: CompareOptions, i
   const corpus = await readCorpus(scenario, { file, verb: 'compared', io });
   const { skip: skipped, kernels } = options;
   const steps = skipped + options.steps;
-  const { trained, backend } = await trainSteps(job, { corpus, steps, kernels, isTimed: false, io });
+  const order = { corpus, steps, kernels, io };
+  const timed = await trainSteps(job, { ...order, isTraced: false });
+  const { trained, backend } = await trainSteps(job, { ...order, isTraced: true });
   const simulated = message(job, CALM, { itinerary: stepsAlone(steps), replayed: trained.trace });
   return compareWorlds(
     { title: scenario.title, job, steps, skipped, tolerance: options.tolerance },
@@ -78,6 +80,7 @@ const inBothWorlds = async (file: string | undefined, options: CompareOptions, i
       simulated: { trace: simulated.trace, peaks: simulated.reports.map(({ memory }) => bytes(memory.peak)) },
       real: {
         trace: trained.trace,
+        ends: timed.observations.map(({ at }) => at),
         peaks: trained.ranks.map(({ memory }) => bytes(memory.peak)),
         held: trained.ranks.map(({ arenaPeak }) => bytes(arenaPeak)),
         backend,

@@ -65,14 +65,14 @@ export const trainSteps = async (
     corpus,
     steps,
     kernels,
-    isTimed,
+    isTraced,
     io,
   }: {
     readonly corpus: Corpus;
     readonly steps: number;
     readonly kernels: KernelChoice;
-    /** The backend counts what takes how long; else nobody does, and the trace holds all that happens. */
-    readonly isTimed: boolean;
+    /** All that happens is written down, which takes time of its own. */
+    readonly isTraced: boolean;
     readonly io: Io;
   },
 ): Promise<RealSteps> => {
@@ -80,13 +80,13 @@ export const trainSteps = async (
   const seen = { backend: '' };
   const origin = { kind: 'seed', seed: job.training.seed } as const;
   const running = train(
-    { job, itinerary: stepsAlone(steps), origin, saving: null, kernels, isTimed, corpus },
+    { job, itinerary: stepsAlone(steps), origin, saving: null, kernels, isTimed: false, corpus },
     {
       onObservation: (observation) => void observations.push(observation),
       onBackend: (name) => {
         seen.backend = name;
       },
-      settings: { isTraced: true },
+      settings: { isTraced },
     },
   );
   const release = io.onInterrupt(() => io.halt(EXIT.interrupted));

@@ -58,7 +58,7 @@ const trace = async (file: string | undefined, options: TraceOptions, io: Io): P
     const happened =
       corpus === null
         ? simulated(job, steps)
-        : (await trainSteps(job, { corpus, steps, kernels, isTimed: false, io })).trained.trace;
+        : (await trainSteps(job, { corpus, steps, kernels, isTraced: true, io })).trained.trace;
     const world = isReal ? 'real' : 'simulated';
     written.write(timelineText(happened, { title: scenario.title, world, devices: job.devices }));
     const about = { title: scenario.title, world, file: output, devices: job.devices, steps } as const;

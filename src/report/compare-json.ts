@@ -37,6 +37,7 @@ export const compareSchema = z
     step: z.strictObject({
       simulated: seconds,
       real: seconds.meta({ description: 'the median of the steps that count' }),
+      traced: seconds.meta({ description: 'the median of a second run that wrote all down, which `phases.real` is of' }),
       each: z.array(seconds).meta({ description: 'the real steps that count' }),
       error: z.number().meta({ description: 'simulated over real, less one' }),
     }),
@@ -69,7 +70,7 @@ export const compareSchema = z
 type CompareJson = z.infer<typeof compareSchema>;
 
 export const comparisonJson = (compared: Comparison): CompareJson => {
-  const { title, job, backend, cores, steps, skipped, tolerance, step, steppedIn, error, phases, traffic } = compared;
+  const { title, job, backend, cores, steps, skipped, tolerance, step, steppedIn, tracedStep, error, phases, traffic } = compared;
   const { memory, channels, messages, differing, isMemoryEqual, isClose } = compared;
   return {
     schema: 'angel-sim.compare/1',
@@ -82,7 +83,7 @@ export const comparisonJson = (compared: Comparison): CompareJson => {
     steps,
     skipped,
     tolerance,
-    step: { simulated: step.simulated, real: step.real, each: [...steppedIn], error },
+    step: { simulated: step.simulated, real: step.real, traced: tracedStep, each: [...steppedIn], error },
     phases: {
       simulated: keyed(PHASES, (phase) => phases.simulated[phase]),
       real: keyed(PHASES, (phase) => phases.real[phase]),

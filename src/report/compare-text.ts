@@ -47,7 +47,7 @@ const titled = ([head = '', ...body]: readonly string[], paint: Paint): readonly
   ...body,
 ];
 
-const timeLines = ({ step, phases, error, steppedIn }: Comparison, paint: Paint): readonly string[] => {
+const timeLines = ({ step, phases, error, steppedIn, tracedStep }: Comparison, paint: Paint): readonly string[] => {
   const scale = timeScaleFor(larger(step.simulated, step.real));
   const inScale = (time: Seconds): string => (time / scale.size).toFixed(3);
   const rows = PHASES.filter((phase) => phases.simulated[phase] > 0 || phases.real[phase] > 0).map((phase) => [
@@ -66,8 +66,11 @@ const timeLines = ({ step, phases, error, steppedIn }: Comparison, paint: Paint)
   const [shortest, longest] = [Math.min(...steppedIn), Math.max(...steppedIn)].map((time) =>
     (time / scale.size).toFixed(3),
   );
-  const spread = `  phases: means over the ranks; the real steps took ${shortest} to ${longest} ${scale.unit}`;
-  return [...titled(table(columns, all), paint), paint('faint', spread)];
+  const notes = [
+    `  phases: means over the ranks; the real ones are of a second run, which wrote all down and took ${inScale(tracedStep)} ${scale.unit} a step`,
+    `  the real steps took ${shortest} to ${longest} ${scale.unit}`,
+  ];
+  return [...titled(table(columns, all), paint), ...notes.map((note) => paint('faint', note))];
 };
 
 const trafficLines = ({ traffic, steps }: Comparison, paint: Paint): readonly string[] => {

@@ -3,7 +3,7 @@ import type { ChannelDifference } from '../effects/channels.ts';
 import { channelsOf, differences } from '../effects/channels.ts';
 import type { Trace } from '../effects/trace.ts';
 import type { Job } from '../scenario/job.ts';
-import type { Bytes, Seconds } from '../units/quantity.ts';
+import type { Bytes, Instant, Seconds } from '../units/quantity.ts';
 import type { Phases } from './step-times.ts';
 import { median, phasesOf, stepEnds, stepTimes } from './step-times.ts';
 import type { Traffic } from './traffic.ts';
@@ -16,6 +16,8 @@ export interface World {
   readonly peaks: readonly Bytes[];
 }
 export interface RealWorld extends World {
+  /** When each step was over in a run of which nothing was written down. */
+  readonly ends: readonly Instant[];
   /** The most bytes that were really held at once, by rank. */
   readonly held: readonly Bytes[];
   readonly backend: string;
@@ -41,6 +43,8 @@ export interface Comparison extends Subject {
   readonly backend: string;
   readonly cores: number;
   readonly step: Sided<Seconds>;
+  /** The step of the run that was written down, which the real phases are of. */
+  readonly tracedStep: Seconds;
   /** Of each step that counts. */
   readonly steppedIn: readonly Seconds[];
   /** By how much the prediction is too long, as a share of the real time. */
@@ -61,8 +65,9 @@ export const compareWorlds = (subject: Subject, worlds: { simulated: World; real
   const run = { devices: job.devices, steps };
   const { simulated, real } = worlds;
   const both = <T>(of: (trace: Trace) => T): Sided<T> => ({ simulated: of(simulated.trace), real: of(real.trace) });
-  const times = both((trace) => stepTimes(stepEnds(trace, run), skipped));
-  const step = { simulated: median(times.simulated), real: median(times.real) };
+  const traced = both((trace) => median(stepTimes(stepEnds(trace, run), skipped)));
+  const steppedIn = stepTimes(real.ends, skipped);
+  const step = { simulated: traced.simulated, real: median(steppedIn) };
   const error = step.simulated / step.real - 1;
   const channels = channelsOf(real.trace);
   return {
@@ -70,7 +75,8 @@ export const compareWorlds = (subject: Subject, worlds: { simulated: World; real
     backend: real.backend,
     cores: real.cores,
     step,
-    steppedIn: times.real,
+    tracedStep: traced.real,
+    steppedIn,
     error,
     phases: both((trace) => phasesOf(trace, run, skipped)),
     traffic: both((trace) => trafficOf(trace, job.cluster.scaleUpDomain)),

@@ -11,7 +11,7 @@ import { unpainted } from '../../src/report/paint.ts';
 import { median, phasesOf, PHASES, stepEnds, stepTimes } from '../../src/report/step-times.ts';
 import type { Job } from '../../src/scenario/job.ts';
 import { CALM, message } from '../../src/sim/message.ts';
-import { bytes, seconds, sum } from '../../src/units/quantity.ts';
+import { bytes, instant, seconds, sum } from '../../src/units/quantity.ts';
 import { tinyJob } from '../worlds/jobs.ts';
 import { anyRealJob, REAL_FAMILIES, smallJob } from '../worlds/real-jobs.ts';
 import { train } from '../worlds/training.ts';
@@ -28,7 +28,8 @@ const simulate = (job: Job): World => {
 const execute = (job: Job): RealWorld => {
   const { trace, memory } = train(job, { steps: STEPS });
   const peaks = memory.map(({ peak }) => bytes(peak)).slice(0, job.devices);
-  return { trace, peaks, held: peaks, backend: 'wasm', cores: 2 };
+  const ends = stepEnds(trace, { devices: job.devices, steps: STEPS });
+  return { trace, peaks, ends, held: peaks, backend: 'wasm', cores: 2 };
 };
 
 describe('by its trace, in either world', () => {
@@ -101,6 +102,13 @@ describe('a comparison', () => {
     const { from, to, strand } = compared.differing[0]!;
     expect(textOf(compared)).toContain(`${from} to ${to}, strand "${strand}", message`);
     expect(comparisonJson(compared).agree).toMatchObject({ messages: false, memory: true, all: false });
+  });
+  test('takes the step time from the run that was not written down', () => {
+    const ends = real.ends.map((end) => instant(2 * end));
+    const slower = compare({ real: { ...real, ends } });
+    expect(slower.step.real).toBeCloseTo(2 * compare().step.real, 12);
+    expect(slower.tracedStep).toBe(compare().tracedStep);
+    expect(slower.phases).toEqual(compare().phases);
   });
   test('holds the step time to its tolerance', () => {
     const { error } = compare();

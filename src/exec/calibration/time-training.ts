@@ -9,8 +9,11 @@ import type { TimedRank, TimedTraining } from './training-thread.ts';
 export const threadBeside = (name: string): URL =>
   new URL(import.meta.url.replace(/[^/]+\.(?<end>[jt]s)$/u, `${name}.$<end>`));
 
-/** Tokens without meaning: what operations cost does not depend on them. */
-const meaninglessCorpus = ({ model, workload: { sequence }, training: { seed } }: Job): Corpus => {
+/**
+ * Tokens without meaning: what operations cost does not depend on them.
+ * @public for benchmarks
+ */
+export const meaninglessCorpus = ({ model, workload: { sequence }, training: { seed } }: Job): Corpus => {
   const length = SEQUENCES * sequence + 1;
   const tokens = new Uint16Array(new SharedArrayBuffer(2 * length));
   for (let index = 0; index < length; index++) tokens[index] = (index * STRIDE) % model.vocabulary;
