@@ -15,6 +15,7 @@ import type { OptimizerShard } from './optimizer-shard.ts';
 import { placeStates } from './optimizer-states.ts';
 import { update } from './optimizer-update.ts';
 import { runStage } from './pipeline-stage.ts';
+import { REPORT_TAG, WORD_TAG } from './tags.ts';
 import type { Itinerary } from './itinerary.ts';
 import { savesAfter, validatesAfter } from './itinerary.ts';
 import type { Progress } from './progress.ts';
@@ -77,9 +78,6 @@ export function* finishStep(context: DeviceContext, { chunks, shard, progress }:
 
 /** The rank of the job's supervisor: it sits beside the devices and computes nothing. */
 export const supervisorOf = (job: Pick<Job, 'devices'>): Rank => rank(job.devices);
-/** The tag of a rank's report that its step is done, and of the supervisor's word on whether there is another. */
-export const REPORT_TAG = -2;
-export const WORD_TAG = -3;
 /** What the supervisor's word is. */
 export const GO_ON = 1;
 

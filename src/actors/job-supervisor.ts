@@ -8,10 +8,11 @@ import type { Job } from '../scenario/job.ts';
 import type { Rank } from '../units/identity.ts';
 import { rank } from '../units/identity.ts';
 import { zeroBytes } from '../units/quantity.ts';
-import { GO_ON, REPORT_TAG, WORD_TAG } from './device.ts';
+import { GO_ON } from './device.ts';
 import type { Itinerary } from './itinerary.ts';
 import { savesAfter, validatesAfter } from './itinerary.ts';
 import { PROGRESS } from './progress.ts';
+import { REPORT_TAG, WORD_TAG } from './tags.ts';
 
 export function* superviseJob(job: Job, itinerary: Itinerary): Program<void> {
   yield* mark('job', 'place');

@@ -7,9 +7,7 @@ import { counterpart } from './mesh.ts';
 import type { ChunkState } from './model-chunk.ts';
 import { reducedIn } from './optimizer-shard.ts';
 import { placementOf } from './schedules/placement.ts';
-
-/** Tags of these messages count down from here, clear of those of the tied table and of the report. */
-const FIRST_TAG = -3;
+import { MIRROR_TAGS } from './tags.ts';
 
 /** Exchanges what this rank has of the reduced gradients, bucket by bucket in the order of the data, which both ends know. */
 export function* exchangeMirroredGradients(context: DeviceContext, chunks: readonly ChunkState[]): Program<void> {
@@ -17,7 +15,7 @@ export function* exchangeMirroredGradients(context: DeviceContext, chunks: reado
   const { layout } = job;
   if (placementOf(layout.schedule) !== 'mirrored') return;
   const peer = counterpart(layout, place, layout.pp - 1 - place.stage);
-  let tag = FIRST_TAG;
+  let tag = MIRROR_TAGS;
   for (const chunk of chunks.toSorted((a, b) => a.chunk.position - b.chunk.position))
     for (const run of chunk.buckets)
       for (const part of PARTS) {

@@ -6,6 +6,7 @@ import { segmentOf } from '../effects/tensor.ts';
 import { activation, amongTensorRanks, scratch } from '../model/context.ts';
 import type { DeviceContext } from './device-context.ts';
 import { counterpart } from './mesh.ts';
+import { CROSSING_TAGS } from './tags.ts';
 import type { Rank } from '../units/identity.ts';
 import { DTYPE_BYTES } from '../kernels/dtype.ts';
 import type { Bytes } from '../units/quantity.ts';
@@ -26,7 +27,7 @@ export const isLocal = ({ place }: DeviceContext, { peer }: Crossing): boolean =
 
 /** Names the tensor among all that a rank sends or hands over in a step; its receiver finds the same name. */
 export const tagOf = ({ job }: DeviceContext, { receiver, microbatch, pass }: Crossing): number =>
-  (microbatch * job.layout.pp * job.layout.vp + receiver) * 2 + (pass === 'forward' ? 0 : 1);
+  CROSSING_TAGS + (microbatch * job.layout.pp * job.layout.vp + receiver) * 2 + (pass === 'forward' ? 0 : 1);
 
 const peerOf = ({ job, place }: DeviceContext, { peer }: Crossing): Rank => counterpart(job.layout, place, peer);
 

@@ -9,9 +9,8 @@ import { addGradient, exchangeGradient } from './gradient-exchange.ts';
 import { ownStretch } from './holding.ts';
 import { counterpart } from './mesh.ts';
 import type { ChunkState } from './model-chunk.ts';
+import { TIED_TAG } from './tags.ts';
 import { reducedIn } from './optimizer-shard.ts';
-
-const TAG = -1;
 
 /**
  * Sums the gradients of all copies (of this rank's shares, when data ranks share them out: a table is shared out by itself,
@@ -27,7 +26,8 @@ export function* exchangeTiedGradient(context: DeviceContext, chunks: readonly C
   for (const other of others) yield* addGradient(own, other);
   const isFirst = chunks.some(({ chunk }) => chunk.hasEmbedding);
   const isLast = chunks.some(({ chunk }) => chunk.hasHead);
-  if (!(isFirst && isLast)) yield* exchangeGradient(counterpart(job.layout, place, isFirst ? pp - 1 : 0), TAG, own);
+  if (!(isFirst && isLast))
+    yield* exchangeGradient(counterpart(job.layout, place, isFirst ? pp - 1 : 0), TIED_TAG, own);
   for (const other of others) yield* compute(copyOf(elementsOf(own), own.dtype), [own], [other]);
 }
 

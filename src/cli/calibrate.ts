@@ -104,7 +104,6 @@ const lessons = (io: Io): readonly Job[] =>
         `layout: { tp: 1, pp: 1, vp: 1, cp: 1, ep: 1, dp: 1, microbatch: ${microbatch}, schedule: 1f1b, zero: 0 }`,
         `precision: ${precision}`,
         'recompute: none',
-        'software: { frameworkMemory: 1MiB }',
       ].join('\n');
       const parsed = parseScenario({ file: 'calibration', text }, libraryFor(undefined, io));
       if (parsed.kind !== 'scenario') throw new Error(parsed.complaints.map(({ message }) => message).join('; '));

@@ -84,7 +84,9 @@ export const main = async (argv: readonly string[], io: Io): Promise<number> => 
 
 const programFor = async (argv: readonly string[], io: Io, end: (code: number) => void): Promise<Command> => {
   const program = new Command('angel-sim')
-    .description('Plan the training of large models: which layout, how long, will it fit, what does it cost.')
+    .description(
+      'Plan the training of large models: which layout, how long, will it fit, what does it cost. And train small ones here, for real.',
+    )
     .version(version())
     // What stands behind a command belongs to it, or to a command of its own.
     .enablePositionalOptions()
@@ -97,7 +99,9 @@ const programFor = async (argv: readonly string[], io: Io, end: (code: number) =
     })
     .addHelpText(
       'after',
-      '\nangel-sim COMMAND --help tells more. Start with: angel-sim plan scenarios/runs/example.yaml',
+      '\nangel-sim COMMAND --help tells more. Start with:' +
+        '\n  angel-sim plan scenarios/runs/example.yaml' +
+        '\n  angel-sim run scenarios/runs/tiny-gpt.yaml',
     );
   const asked = argv.filter((word) => word !== 'help')[0];
   for (const { name, summary, load } of COMMANDS) {

@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
+import { loadNow } from '../exec/calibration/host.ts';
 import type { KernelChoice } from '../exec/training/order.ts';
 import { KERNELS } from '../exec/training/order.ts';
 import type { Comparison } from '../report/compare.ts';
@@ -16,13 +17,11 @@ import { paintFor } from './colours.ts';
 import { EXIT } from './exit.ts';
 import type { Io } from './io.ts';
 import type { QuestionOptions } from './question.ts';
-import { defineQuestion, questionText, readQuestion } from './question.ts';
-import { oneJob, readCorpus, stepsAlone, trainSteps } from './real-job.ts';
+import { defineQuestion, questionText, readPlaced } from './question.ts';
+import { realJob, SKIPPED, stepsAlone, trainSteps } from './real-job.ts';
 import { wholeNumber } from './whole-number.ts';
 
 const STEPS_MAX = 1000;
-/** The first steps are slower: code is still being compiled, and memory grows. */
-const SKIPPED = 10;
 
 interface CompareOptions extends QuestionOptions {
   readonly steps: number;
@@ -33,7 +32,7 @@ interface CompareOptions extends QuestionOptions {
 }
 
 export const define = (command: Command, io: Io, end: (code: number) => void): void => {
-  defineQuestion(command)
+  defineQuestion(command, 'trained')
     .option('--steps <n>', 'training steps that count', wholeNumber(1, STEPS_MAX), 20)
     .option('--skip <n>', 'steps ahead of them that do not', wholeNumber(0, STEPS_MAX), SKIPPED)
     .option('--tolerance <share>', 'largest error of the step time, such as 15%', tolerance, 0.15)
@@ -51,7 +50,7 @@ export const define = (command: Command, io: Io, end: (code: number) => void): v
 const tolerance = (text: string): number => {
   const share = parseRatio(text);
   if (share.kind === 'value') return share.value;
-  throw new InvalidArgumentError(`${share.message} (did you mean ${share.suggestion}?)`);
+  throw new InvalidArgumentError(`${share.message}.`);
 };
 
 const compare = async (file: string | undefined, options: CompareOptions, io: Io): Promise<number> => {
@@ -65,12 +64,13 @@ const compare = async (file: string | undefined, options: CompareOptions, io: Io
 };
 
 const inBothWorlds = async (file: string | undefined, options: CompareOptions, io: Io): Promise<Comparison> => {
-  const scenario = readQuestion(file, { options, verb: 'compared', io });
-  const job = oneJob(scenario, { isReal: true });
-  const corpus = await readCorpus(scenario, { file, verb: 'compared', io });
+  const placed = readPlaced(file, { options, verb: 'compared', io });
+  const { scenario } = placed;
+  const { job, corpus } = await realJob(placed, { file, verb: 'compared', io });
   const { skip: skipped, kernels } = options;
   const steps = skipped + options.steps;
   const order = { corpus, steps, kernels, io };
+  const load = loadNow();
   const timed = await trainSteps(job, { ...order, isTraced: false });
   const { trained, backend } = await trainSteps(job, { ...order, isTraced: true });
   const simulated = message(job, CALM, { itinerary: stepsAlone(steps), replayed: trained.trace });
@@ -85,6 +85,7 @@ const inBothWorlds = async (file: string | undefined, options: CompareOptions, i
         held: trained.ranks.map(({ arenaPeak }) => bytes(arenaPeak)),
         backend,
         cores: availableParallelism(),
+        load,
       },
     },
   );

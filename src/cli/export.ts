@@ -6,9 +6,9 @@ import type { Manifest } from '../exec/checkpoint/manifest.ts';
 import { CheckpointReader } from '../exec/checkpoint/reader.ts';
 import { verify } from '../exec/checkpoint/verify.ts';
 import { floatTypeOf } from '../exec/checkpoint/floats.ts';
-import { byteTokenizer } from '../exec/hugging-face/byte-tokenizer.ts';
 import { exportModel } from '../exec/hugging-face/export.ts';
 import { familyOf } from '../exec/hugging-face/families.ts';
+import { tokenizerFiles } from '../exec/hugging-face/tokenizer-files.ts';
 import { CONSTANTS } from '../exec/training/states-origin.ts';
 import { FORMATS } from '../model/precision.ts';
 import { PRECISIONS } from '../scenario/job.ts';
@@ -38,26 +38,29 @@ const exportCheckpoint = (checkpoint: string, { output }: ExportOptions, io: Io)
     const { progress } = verify(localDisk, path);
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a manifest that is as it was stored holds the run's own model
     const model = progress.model as unknown as Model;
+    const positions = model.positions > 0 ? model.positions : POSITIONS;
+    const tokenizer = tokenizerFiles(localDisk, progress.data, positions);
     const source = new CheckpointReader(localDisk, path);
     try {
-      const positions = model.positions > 0 ? model.positions : POSITIONS;
       const extent = { ...CONSTANTS, positions, first: null, last: null };
-      const beside = isOfBytes(progress) ? byteTokenizer(positions) : new Map<string, Uint8Array>();
-      exportModel(localDisk, resolve(io.folder, output), { model, source, extent, type: typeOf(progress), beside });
+      exportModel(localDisk, resolve(io.folder, output), {
+        model,
+        source,
+        extent,
+        type: typeOf(progress),
+        beside: tokenizer.files,
+      });
     } finally {
       source.close();
     }
-    const tokenizer = isOfBytes(progress) ? '' : '; copy the files of its tokenizer there';
     io.stdout.write(
-      `${familyOf(model).name} behind step ${progress.step} (${basename(path)}) in ${output}${tokenizer}\n`,
+      `${familyOf(model).name} behind step ${progress.step} (${basename(path)}) in ${output}${tokenizer.advice === null ? '' : `; ${tokenizer.advice}`}\n`,
     );
     return EXIT.ok;
   });
 
 /** Of models that say nothing of a longest sequence: what Llama was trained on. */
 const POSITIONS = 2048;
-
-const isOfBytes = ({ tokenizer }: Manifest['progress']): boolean => tokenizer.startsWith('bytes,');
 
 /** The format of the weights while they were trained. */
 const typeOf = ({ precision }: Manifest['progress']): ReturnType<typeof floatTypeOf> => {

@@ -2,10 +2,14 @@
 import { distance } from 'fastest-levenshtein';
 import type { Fixed } from '../plan/explain.ts';
 import { explain, FIXABLE, jobsOf, OFFLOADS, whyNot } from '../plan/explain.ts';
+import type { Disturbance } from '../plan/disturbance.ts';
+import { disturb } from '../plan/disturbance.ts';
+import { candidateOf } from '../plan/outlook.ts';
 import type { Candidate } from '../plan/plan.ts';
 import { jsonText } from '../report/json.ts';
 import { simulationText } from '../report/plan-text.ts';
 import { simulateJson } from '../report/simulate-json.ts';
+import { ASSUMED_FABRIC, isCalm } from '../scenario/conditions.ts';
 import type { Job } from '../scenario/job.ts';
 import { CONTEXT_KINDS, PRECISIONS, SCHEDULES, ZERO_STAGES } from '../scenario/job.ts';
 import type { Scenario } from '../scenario/scenario.ts';
@@ -58,7 +62,8 @@ const NAMES: Readonly<Partial<Record<FixableAxis, readonly string[]>>> = {
 
 interface Asked {
   readonly axes: Fixed;
-  readonly fidelity: Fidelity;
+  /** Null: what the question asks for. */
+  readonly fidelity: Fidelity | null;
   readonly options: { readonly json?: boolean; readonly sources?: boolean };
   readonly io: Io;
 }
@@ -70,17 +75,29 @@ export const simulateFixed = (scenario: Scenario, { axes, fidelity, options, io 
     io.stderr.write(`${whyNot(scenario, axes)}\n`);
     return EXIT.infeasible;
   }
-  const candidate = bestOf(jobs, fidelity);
+  const rung = fidelity ?? (isCalm(scenario.conditions) ? 'folded' : 'full');
+  const { candidate, disturbed } =
+    rung === 'full' ? everyRank(scenario, jobs) : { candidate: bestOf(jobs, rung), disturbed: null };
   const matching = jobs.length;
   const { title, memoryMargin: margin } = scenario;
   const bands = shippedBands();
-  const shown = { title, margin, bands, matching, paint: paintFor(io), sources: options.sources === true };
+  const shown = { title, margin, bands, matching, disturbed, paint: paintFor(io), sources: options.sources === true };
   io.stdout.write(
     options.json === true
-      ? jsonText(simulateJson(candidate, { title, matching, bands }))
+      ? jsonText(simulateJson(candidate, { title, matching, bands, disturbed }))
       : simulationText(candidate, shown),
   );
   return candidate.outlook.memory.headroom >= 0 ? EXIT.ok : EXIT.infeasible;
+};
+
+/** The best layout by a look at one rank of each stage, and then at all of them under the scenario's conditions. */
+const everyRank = (
+  { conditions, cluster }: Scenario,
+  jobs: readonly Job[],
+): { readonly candidate: Candidate; readonly disturbed: Disturbance } => {
+  const { job } = bestOf(jobs, 'folded');
+  const disturbed = disturb(job, conditions, cluster.fabric ?? ASSUMED_FABRIC);
+  return { candidate: candidateOf(job, disturbed.evaluation), disturbed };
 };
 
 /** The fastest that fits, or the one that comes nearest. The bound is no longer than the truth, so those behind it need no look. */

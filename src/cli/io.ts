@@ -11,7 +11,7 @@ export interface Io {
   readonly stderr: Sink;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly folder: string;
-  /** Calls `listener` each time the user interrupts; the answer stops that. */
+  /** Calls `listener` each time the user interrupts, or the system asks for the end; the answer stops that. */
   readonly onInterrupt: (listener: () => void) => () => void;
   /** Ends the process at once, whatever runs. */
   readonly halt: (code: number) => void;

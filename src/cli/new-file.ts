@@ -2,18 +2,8 @@
 import { closeSync, fsyncSync, lstatSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import process from 'node:process';
+import { systemCode, systemReason } from '../exec/system-fault.ts';
 import { EXIT, Refusal } from './exit.ts';
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such folder',
-  ENOTDIR: 'a part of the path is not a folder',
-  EACCES: 'nothing may be written there',
-  EPERM: 'nothing may be written there',
-  EROFS: 'nothing may be written there',
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the disk is full',
-  ENAMETOOLONG: 'the name is too long',
-};
 
 /** As the user named it, and where that is. */
 interface Named {
@@ -71,9 +61,9 @@ const orRefuse = <Result>(of: Named, act: () => Result): Result => {
   try {
     return act();
   } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : null;
-    if (reason === null) throw error;
-    throw refusal(of, REASONS[reason] ?? reason);
+    const code = systemCode(error);
+    if (code === null) throw error;
+    throw refusal(of, code === 'ENOENT' ? 'there is no such folder' : `${systemReason(code)} (${code})`);
   }
 };
 

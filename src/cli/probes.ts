@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { Worker } from 'node:worker_threads';
 import type { Finding } from '../report/doctor.ts';
-import { BYTES_MAX } from '../exec/shared-memory.ts';
 import type { ProductRates } from '../exec/calibration/product-rates.ts';
 import { productRates } from '../exec/calibration/product-rates.ts';
+import { THREAD_MEMORY_MAX } from '../scenario/machine.ts';
 import { formatBytes, formatFlopsPerSecond } from '../units/format.ts';
 import { bytes, flopsPerSecond } from '../units/quantity.ts';
 
@@ -92,7 +92,7 @@ const threads = async (): Promise<readonly Finding[]> => {
       name: 'shared memory',
       state: isShared ? 'ok' : 'broken',
       found: isShared
-        ? `a thread wrote into a shared WebAssembly.Memory; a rank can have ${formatBytes(bytes(BYTES_MAX))} of it`
+        ? `a thread wrote into a shared WebAssembly.Memory; a rank can have ${formatBytes(bytes(THREAD_MEMORY_MAX))} of it`
         : 'what a thread wrote was not seen here',
       needed_for: 'the ranks of angel-sim run',
       is_required: true,

@@ -1,14 +1,14 @@
 /** From the words of a command line to a scenario: a file, flags that stand for its keys, or both. */
 import type { Command } from 'commander';
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { parseDocument } from 'yaml';
 import type { Override } from './overrides.ts';
 import { withOverrides } from './overrides.ts';
 import { EXIT, Refusal } from './exit.ts';
 import { libraryFor, readInput } from './files.ts';
 import type { Io } from './io.ts';
-import { printComplaint } from '../scenario/complaint.ts';
-import type { Complaint } from '../scenario/complaint.ts';
+import { inReadingOrder, printComplaint } from '../scenario/complaint.ts';
+import type { Complaint, Finding } from '../scenario/complaint.ts';
 import type { Parsed } from '../scenario/parse.ts';
 import { parseScenario } from '../scenario/parse.ts';
 import type { Scenario } from '../scenario/scenario.ts';
@@ -19,18 +19,34 @@ interface Flag {
   /** The keys of a scenario that the flag is shorthand for. */
   readonly path: readonly string[];
   readonly summary: string;
+  /** In the help of commands that take one layout; null: the flag means nothing there, or is refused. */
+  readonly fixed?: string | null;
+  /** The same for commands that train it. */
+  readonly trained?: string | null;
 }
 
 const FLAGS: readonly Flag[] = [
   { name: 'model', argument: '<name>', path: ['model'], summary: 'a model of scenarios/models' },
   { name: 'hf', argument: '<config.json>', path: ['model'], summary: 'a Hugging Face model: its file or folder' },
   { name: 'cluster', argument: '<name>', path: ['cluster'], summary: 'a cluster of scenarios/clusters' },
-  { name: 'devices', argument: '<n>', path: ['devices'], summary: 'cards of the job, or a list to search' },
+  {
+    name: 'devices',
+    argument: '<n>',
+    path: ['devices'],
+    summary: 'cards of the job, or a list to search',
+    fixed: 'ranks of the job',
+  },
   { name: 'gpus', argument: '<n>', path: ['devices'], summary: 'the same as --devices' },
   { name: 'tokens', argument: '<n>', path: ['workload', 'tokens'], summary: 'tokens of the whole run, such as 15T' },
   { name: 'gbs', argument: '<n>', path: ['workload', 'globalBatch'], summary: 'sequences a step' },
   { name: 'seq', argument: '<n>', path: ['workload', 'sequence'], summary: 'tokens a sequence' },
-  { name: 'precision', argument: '<name>', path: ['precision'], summary: 'bf16, fp8-delayed, ...' },
+  {
+    name: 'precision',
+    argument: '<name>',
+    path: ['precision'],
+    summary: 'bf16, fp8-delayed, ...',
+    trained: 'fp32, bf16 or fp16',
+  },
   { name: 'recompute', argument: '<kind>', path: ['recompute'], summary: 'none, selective, full or full:LAYERS' },
   { name: 'tp', argument: '<n>', path: ['layout', 'tp'], summary: 'tensor parallel degree' },
   { name: 'cp', argument: '<n>', path: ['layout', 'cp'], summary: 'context parallel ranks, or {size: 4, kind: ring}' },
@@ -61,9 +77,22 @@ const FLAGS: readonly Flag[] = [
     argument: '<what>',
     path: ['memory', 'offload'],
     summary: 'none, optimizer:dram, activations:0.5, or a mapping of both',
+    trained: null,
   },
-  { name: 'search', argument: '<breadth>', path: ['search'], summary: 'what a free axis tries: usual, or whole' },
-  { name: 'margin', argument: '<share>', path: ['memory', 'margin'], summary: 'memory to leave free, such as 5%' },
+  {
+    name: 'search',
+    argument: '<breadth>',
+    path: ['search'],
+    summary: 'what a free axis tries: usual, or whole',
+    fixed: null,
+  },
+  {
+    name: 'margin',
+    argument: '<share>',
+    path: ['memory', 'margin'],
+    summary: 'memory to leave free, such as 5%',
+    trained: null,
+  },
   { name: 'seed', argument: '<n>', path: ['seed'], summary: 'seed of everything drawn at random' },
 ];
 
@@ -74,14 +103,25 @@ export interface QuestionOptions {
   readonly printScenario?: boolean;
 }
 
+/** What becomes of the layouts that a scenario allows: the best are searched, or there is one, or it is really trained. */
+type Reading = 'searched' | 'fixed' | 'trained';
+
 /** Adds the flags that are shorthand for scenario keys. */
-export const defineQuestion = (command: Command): Command => {
+export const defineQuestion = (command: Command, reading: Reading = 'searched'): Command => {
   command.argument('[RUN.yaml]', 'the scenario; flags override its keys');
-  for (const { name, argument, summary } of FLAGS) command.option(`--${name} ${argument}`, summary, once);
+  for (const flag of FLAGS) {
+    const summary = summaryFor(flag, reading);
+    const option = new Option(`--${flag.name} ${flag.argument}`, summary ?? flag.summary).argParser(once);
+    command.addOption(summary === null ? option.hideHelp() : option);
+  }
   return command
     .option('--set <key=value>', 'any other key, such as cluster.nic=800Gbps (repeatable)', collect)
     .option('--print-scenario', 'print the scenario that the flags amount to, and exit');
 };
+
+/** Null: not worth a line of the help. */
+const summaryFor = ({ summary, fixed = summary, trained = fixed }: Flag, reading: Reading): string | null =>
+  ({ searched: summary, fixed, trained })[reading];
 
 /** Of two answers to one question the second is as likely to be the slip as the first. */
 const once = (value: string, before: string | undefined): string => {
@@ -98,17 +138,37 @@ export const questionText = (file: string | undefined, options: QuestionOptions,
   return withOverrides(file === undefined ? '' : readInput(file, io), overrides);
 };
 
-/** The scenario that was asked about, or a refusal with every complaint about it. `verb` names what was not done. */
-export const readQuestion = (
-  file: string | undefined,
-  { options, verb, io }: { readonly options: QuestionOptions; readonly verb: string; readonly io: Io },
-): Scenario => {
+interface Asking {
+  readonly options: QuestionOptions;
+  /** Names what was not done, in a refusal with every complaint about the scenario. */
+  readonly verb: string;
+  readonly io: Io;
+}
+
+export const readQuestion = (file: string | undefined, asking: Asking): Scenario => readPlaced(file, asking).scenario;
+
+/** A scenario that remembers where its keys stand. */
+export interface Placed {
+  readonly scenario: Scenario;
+  /** What is found later, each on a line with its place. */
+  readonly linesOf: (findings: readonly Finding[]) => readonly string[];
+}
+
+/** For commands that may find more that is wrong with the scenario than can be seen by reading it. */
+export const readPlaced = (file: string | undefined, { options, verb, io }: Asking): Placed => {
   const text = questionText(file, options, io);
   const name = file ?? 'flags';
   const parsed = parseQuestion(file, { text, io });
-  if (parsed.kind === 'scenario') return parsed.scenario;
   const places =
     overridesOf(options).length === 0 ? [] : ['Places are those of the scenario that --print-scenario shows.'];
+  if (parsed.kind === 'scenario') {
+    const { scenario, complaintOf } = parsed;
+    const linesOf: Placed['linesOf'] = (findings) =>
+      findings.length === 0
+        ? []
+        : [...inReadingOrder(findings.map((each) => complaintOf(each))).map(printComplaint), ...places];
+    return { scenario, linesOf };
+  }
   throw complain(parsed.complaints, { name, verb, places });
 };
 

@@ -1,6 +1,7 @@
 /** From a scenario to what this machine can really run: one job, its tokens, and a few of its steps. */
 import { dirname, resolve } from 'node:path';
 import type { Itinerary } from '../actors/itinerary.ts';
+import { hostOf } from '../exec/calibration/host.ts';
 import type { Corpus } from '../exec/data/corpus.ts';
 import { loadCorpus } from '../exec/data/load-corpus.ts';
 import type { Observation } from '../exec/training/observation.ts';
@@ -8,41 +9,82 @@ import type { KernelChoice } from '../exec/training/order.ts';
 import { unsupported } from '../exec/training/supported.ts';
 import type { TrainedJob } from '../exec/training/train.ts';
 import { train } from '../exec/training/train.ts';
-import { jobsOf, whyNot } from '../plan/explain.ts';
+import { crowding } from '../plan/machine-room.ts';
+import type { OnlyJob } from '../plan/only-job.ts';
+import { onlyJob } from '../plan/only-job.ts';
+import type { Finding } from '../scenario/complaint.ts';
 import type { Job } from '../scenario/job.ts';
-import type { Scenario } from '../scenario/scenario.ts';
+import { THREADS_MAX } from '../scenario/machine.ts';
 import { RANKS_MAX } from '../sim/message.ts';
+import { bytes } from '../units/quantity.ts';
 import { EXIT, Refusal } from './exit.ts';
 import type { Io } from './io.ts';
+import type { Placed } from './question.ts';
 
-/** The one layout of the scenario, or a refusal with all that is against it. */
-export const oneJob = (scenario: Scenario, { isReal }: { readonly isReal: boolean }): Job => {
-  const jobs = jobsOf(scenario, {});
-  const [job] = jobs;
-  if (job === undefined) throw new Refusal(EXIT.infeasible, whyNot(scenario, {}));
+/** The job whose every message is to be simulated, or a refusal with all that is against it. */
+export const followedJob = (placed: Placed, { verb }: { readonly verb: string }): Job => {
+  const only = layoutOf(placed, verb);
   const complaints = [
-    ...(jobs.length > 1
-      ? [`the scenario allows ${jobs.length} layouts; wanted one: fix layout, precision and recompute`]
-      : []),
-    ...(job.devices > RANKS_MAX
-      ? [`devices: ${job.devices} are too many to follow every message of; wanted up to ${RANKS_MAX}`]
-      : []),
-    ...(isReal ? unsupported(job) : []),
+    ...openAxes(only),
+    ...tooManyRanks(only, { most: RANKS_MAX, what: 'to follow every message of' }),
   ];
-  if (complaints.length === 0) return job;
-  throw new Refusal(EXIT.usage, complaints.map((line) => `error: ${line}`).join('\n'));
+  if (only.kind === 'job' && complaints.length === 0) return only.job;
+  throw new Refusal(EXIT.badInput, [...placed.linesOf(complaints), `Nothing was ${verb}.`].join('\n'));
 };
 
-/** The tokens that the scenario names, or every complaint about them; `verb` says what was not done. */
-export const readCorpus = async (
-  scenario: Scenario,
+export interface RealJob {
+  readonly job: Job;
+  readonly corpus: Corpus;
+}
+
+/** The job that this machine can train, and its tokens, or a refusal with all that is against it; `verb` says what was not done. */
+export const realJob = async (
+  placed: Placed,
   { file, verb, io }: { readonly file: string | undefined; readonly verb: string; readonly io: Io },
-): Promise<Corpus> => {
+): Promise<RealJob> => {
+  const only = layoutOf(placed, verb);
+  const findings = [
+    ...openAxes(only),
+    ...tooManyRanks(only, { most: THREADS_MAX, what: 'threads for one machine' }),
+    ...(only.kind === 'job' ? unsupported(only.job) : []),
+  ];
   const folders = [...(file === undefined ? [] : [resolve(io.folder, dirname(file))]), io.folder];
-  const reading = await loadCorpus(scenario, folders);
-  if (reading.kind === 'corpus') return reading.corpus;
-  throw new Refusal(EXIT.badInput, [...reading.complaints, `Nothing was ${verb}.`].join('\n'));
+  const reading = await loadCorpus(placed.scenario, folders);
+  const faults = reading.kind === 'corpus' ? { findings: [], complaints: [] } : reading;
+  const complaints = [...placed.linesOf([...findings, ...faults.findings]), ...faults.complaints];
+  if (only.kind !== 'job' || reading.kind !== 'corpus' || complaints.length > 0)
+    throw new Refusal(EXIT.badInput, [...complaints, `Nothing was ${verb}.`].join('\n'));
+  refuseTooLarge(only.job);
+  return { job: only.job, corpus: reading.corpus };
 };
+
+/** One layout or several; a refusal where the rules allow none. */
+const layoutOf = ({ scenario, linesOf }: Placed, verb: string): Exclude<OnlyJob, { readonly kind: 'none' }> => {
+  const only = onlyJob(scenario);
+  if (only.kind !== 'none') return only;
+  throw new Refusal(EXIT.infeasible, [...linesOf(only.findings), `Nothing was ${verb}.`].join('\n'));
+};
+
+const openAxes = (only: OnlyJob): readonly Finding[] => {
+  if (only.kind !== 'several') return [];
+  const message = `${only.count} layouts are allowed; wanted one (\`angel-sim plan\` finds the best of all)`;
+  return [{ path: 'layout', message, suggestion: null }, ...only.findings];
+};
+
+const tooManyRanks = (only: OnlyJob, { most, what }: { most: number; what: string }): readonly Finding[] =>
+  only.kind === 'job' && only.job.devices > most
+    ? [{ path: 'devices', message: `${only.job.devices} are too many ${what}; wanted up to ${most}`, suggestion: null }]
+    : [];
+
+const refuseTooLarge = (job: Job): void => {
+  const complaints = crowding(job, bytes(hostOf().memory));
+  if (complaints.length === 0) return;
+  const remedy = 'wanted a smaller model, sequence or microbatch, more stages or tensor ranks, or recompute: full';
+  throw new Refusal(EXIT.infeasible, [...complaints.map((one) => `error: ${one}`), remedy].join('\n'));
+};
+
+/** The first steps are slower: code is still being compiled, and memory grows. */
+export const SKIPPED = 10;
 
 /** Steps from the first on, with nothing between them. */
 export const stepsAlone = (count: number): Itinerary => ({
@@ -66,6 +108,7 @@ export const trainSteps = async (
     steps,
     kernels,
     isTraced,
+    isDetailed = false,
     io,
   }: {
     readonly corpus: Corpus;
@@ -73,6 +116,7 @@ export const trainSteps = async (
     readonly kernels: KernelChoice;
     /** All that happens is written down, which takes time of its own. */
     readonly isTraced: boolean;
+    readonly isDetailed?: boolean;
     readonly io: Io;
   },
 ): Promise<RealSteps> => {
@@ -86,7 +130,7 @@ export const trainSteps = async (
       onBackend: (name) => {
         seen.backend = name;
       },
-      settings: { isTraced },
+      settings: { isTraced, isDetailed },
     },
   );
   const release = io.onInterrupt(() => io.halt(EXIT.interrupted));

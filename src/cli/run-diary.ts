@@ -1,12 +1,14 @@
 /** What is heard of a run while it trains, and where that is written down. */
-import type { Observation } from '../exec/training/observation.ts';
-import { gradientNormOf, lossOf } from '../exec/training/observation.ts';
+import type { Observation, Spending } from '../exec/training/observation.ts';
+import { gradientFactorOf, gradientNormOf, lossOf } from '../exec/training/observation.ts';
 import type { JobRun, Recovery } from '../exec/training/run-job.ts';
 import type { RunProgress, StepReport } from '../report/run-progress.ts';
 import { RunWatch } from '../report/run-progress.ts';
 import type { Job } from '../scenario/job.ts';
+import type { Rank } from '../units/identity.ts';
 import { rank } from '../units/identity.ts';
 import { seconds } from '../units/quantity.ts';
+import { failureText } from './failure-text.ts';
 import type { Drill } from './run-options.ts';
 import { RunRecord } from './run-record.ts';
 import type { Setup } from './run-setup.ts';
@@ -33,7 +35,7 @@ export class Diary {
   constructor(setup: Setup, { first }: Start, telling: Telling) {
     this.#setup = setup;
     this.#telling = telling;
-    this.#watch = new RunWatch(setup.job, first - 1);
+    this.#watch = new RunWatch(setup.job, { done: first - 1, end: setup.last });
     this.#record = new RunRecord(setup.folder, first - 1);
     this.#drill = telling.drill;
   }
@@ -47,12 +49,7 @@ export class Diary {
 
   readonly onObservation = (observation: Observation): void => {
     if (this.#fault !== null) return;
-    try {
-      this.#write(observation);
-    } catch (error) {
-      this.#fault = { error };
-      this.running?.stop();
-    }
+    this.#orEnd(() => this.#write(observation));
     this.#telling.show(this.#watch.progress);
     this.#drillIfDue(observation.step);
   };
@@ -61,8 +58,18 @@ export class Diary {
     this.backend = name;
   };
 
+  readonly onSpending = (of: Rank, spending: Spending): void => this.#watch.spent(of, spending);
+
+  readonly onSaved = (step: number): void => {
+    // What goes on behind a checkpoint finds the steps before it on record.
+    this.#orEnd(() => this.#record.sync());
+    this.#watch.saved(step);
+    this.#telling.show(this.#watch.progress);
+  };
+
   readonly onRecovery = ({ failure, step }: Recovery): void => {
-    this.say(`${failure.message}; the run goes on ${step === 0 ? 'from its start' : `behind step ${step}`}`);
+    const who = failureText(failure, this.#setup.job);
+    this.say(`${who}; the run goes on ${step === 0 ? 'from its start' : `behind step ${step}`}`);
     this.recoveries++;
     this.#record.close(this.#setup.name);
     this.#watch.rewind(step);
@@ -82,10 +89,18 @@ export class Diary {
     }
   }
 
+  #orEnd(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#fault ??= { error };
+      this.running?.stop();
+    }
+  }
   #write(observation: Observation): void {
     const { job } = this.#setup;
     const row = this.#watch.heard(reportOf(job, observation));
-    if (row !== null) this.#record.add({ row, devices: job.devices, peakMemory: null });
+    if (row !== null) this.#record.add({ row, devices: job.devices, peakMemory: this.#watch.peakMemory });
   }
   #drillIfDue(step: number): void {
     if (this.#drill === null || step < this.#drill.step) return;
@@ -99,5 +114,6 @@ const reportOf = (job: Job, observation: Observation): StepReport => ({
   step: observation.step,
   loss: lossOf(job, observation),
   gradientNorm: gradientNormOf(job, observation),
+  gradientFactor: gradientFactorOf(job, observation),
   at: seconds(observation.at / 1e9),
 });

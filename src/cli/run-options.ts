@@ -24,12 +24,25 @@ export interface Drill {
 }
 
 export const defineRun = (command: Command): Command =>
-  defineQuestion(command)
-    .option('--steps <n>', 'steps to train, instead of train.steps', wholeNumber)
-    .option('-o, --output <folder>', 'where the loss curve goes: loss.csv, loss.svg, events for TensorBoard')
-    .option('--fresh', 'begin anew although there is a checkpoint')
-    .option('--resume <checkpoint>', 'go on from that checkpoint; without it from the last one of checkpoint.folder')
-    .option('--from <folder>', 'begin with the weights of a Hugging Face model: config.json and model.safetensors')
+  defineQuestion(command, 'trained')
+    .option('--steps <n>', 'end behind that step of train.steps; the same command without it goes on', wholeNumber)
+    .option(
+      '-o, --output <folder>',
+      'where the loss curve goes: loss.csv, loss.svg, events for TensorBoard',
+      folderName,
+    )
+    .option(
+      '--fresh',
+      'begin anew although there are checkpoints: they and the curve move to earlier-N/ beside the new ones',
+    )
+    .option(
+      '--resume <checkpoint>',
+      'go on from that checkpoint, or the last in that folder; without it from the last one of checkpoint.folder',
+    )
+    .option(
+      '--from <folder>',
+      'a new run with the weights of a Hugging Face model, config.json and model.safetensors; what is there moves as with --fresh',
+    )
     .addOption(
       new Option('--kernels <who>', 'who multiplies: a library of this machine if there is one, or our own kernels')
         .choices(KERNELS)
@@ -45,6 +58,10 @@ export const defineRun = (command: Command): Command =>
 const wholeNumber = (text: string): number => {
   if (!/^[1-9]\d{0,8}$/u.test(text)) throw new InvalidArgumentError('wanted a whole number from 1 to 999999999.');
   return Number(text);
+};
+const folderName = (text: string): string => {
+  if (text === '') throw new InvalidArgumentError('wanted the path of a folder.');
+  return text;
 };
 const drill = (text: string): Drill => {
   const { rank: who, step } = /^(?<rank>\d+)@(?<step>[1-9]\d*)$/u.exec(text)?.groups ?? {};

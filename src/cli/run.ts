@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { whileFailing } from '../exec/checkpoint/folder.ts';
 import { EXIT } from './exit.ts';
 import type { Io } from './io.ts';
-import { questionText, readQuestion } from './question.ts';
+import { questionText, readPlaced } from './question.ts';
 import { claimFolders } from './run-claim.ts';
 import type { RunOptions } from './run-options.ts';
 import { defineRun } from './run-options.ts';
@@ -21,16 +21,14 @@ const run = async (file: string | undefined, options: RunOptions, io: Io): Promi
     io.stdout.write(questionText(file, options, io));
     return EXIT.ok;
   }
-  const scenario = readQuestion(file, { options, verb: 'run', io });
-  const setup = await setUp(scenario, { file, options, io });
+  const placed = readPlaced(file, { options, verb: 'run', io });
+  const setup = await setUp(placed, { file, options, io });
   const claim = claimFolders([setup.folder, ...(setup.saving === null ? [] : [setup.saving.folder])]);
   try {
     putFolderInOrder(setup);
     const start = whereToStart(setup, options, io);
-    if (start.first <= setup.job.training.steps) return await trainAndTell(setup, { start, options, io });
-    io.stderr.write(
-      `${start.what} is of step ${start.first - 1}, and the run ends with ${setup.job.training.steps}.\n`,
-    );
+    if (start.first <= setup.last) return await trainAndTell(setup, { start, options, io });
+    io.stderr.write(`${start.what} is of step ${start.first - 1}, and the run ends with ${setup.last}.\n`);
     return EXIT.ok;
   } catch (error) {
     // A checkpoint that was begun and cannot be finished takes room that others may want.

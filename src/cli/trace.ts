@@ -5,6 +5,7 @@ import type { Trace } from '../effects/trace.ts';
 import type { KernelChoice } from '../exec/training/order.ts';
 import { KERNELS } from '../exec/training/order.ts';
 import { jsonText } from '../report/json.ts';
+import { behindSteps } from '../report/late-trace.ts';
 import { TIMELINE, timelineText } from '../report/timeline.ts';
 import { traceJson, traceText } from '../report/trace-summary.ts';
 import type { Job } from '../scenario/job.ts';
@@ -13,8 +14,8 @@ import { EXIT } from './exit.ts';
 import type { Io } from './io.ts';
 import { NewFile } from './new-file.ts';
 import type { QuestionOptions } from './question.ts';
-import { defineQuestion, questionText, readQuestion } from './question.ts';
-import { oneJob, readCorpus, stepsAlone, trainSteps } from './real-job.ts';
+import { defineQuestion, questionText, readPlaced } from './question.ts';
+import { followedJob, realJob, SKIPPED, stepsAlone, trainSteps } from './real-job.ts';
 import { wholeNumber } from './whole-number.ts';
 
 const WORLDS = ['sim', 'real'] as const;
@@ -25,15 +26,17 @@ interface TraceOptions extends QuestionOptions {
   readonly output: string;
   readonly world: (typeof WORLDS)[number];
   readonly steps: number;
+  readonly skip?: number;
   readonly kernels: KernelChoice;
   readonly json?: boolean;
 }
 
 export const define = (command: Command, io: Io, end: (code: number) => void): void => {
-  defineQuestion(command)
+  defineQuestion(command, 'fixed')
     .requiredOption('-o, --output <t.json>', 'the file to write')
     .addOption(new Option('--world <which>', 'simulated, or trained on this machine').choices(WORLDS).default('sim'))
     .option('--steps <n>', 'training steps to show', wholeNumber(1, STEPS_MAX), 2)
+    .option('--skip <n>', `steps ahead of them (default: ${SKIPPED} in the real world)`, wholeNumber(0, STEPS_MAX))
     .addOption(new Option('--kernels <who>', 'who multiplies in the real world').choices(KERNELS).default('auto'))
     .option('--json', 'print what is in the file as JSON')
     .addHelpText(
@@ -48,23 +51,34 @@ const trace = async (file: string | undefined, options: TraceOptions, io: Io): P
     io.stdout.write(questionText(file, options, io));
     return EXIT.ok;
   }
-  const scenario = readQuestion(file, { options, verb: 'traced', io });
+  const placed = readPlaced(file, { options, verb: 'traced', io });
   const isReal = options.world === 'real';
-  const job = oneJob(scenario, { isReal });
-  const corpus = isReal ? await readCorpus(scenario, { file, verb: 'traced', io }) : null;
-  const { steps, kernels, output } = options;
+  const { job, corpus } = isReal
+    ? await realJob(placed, { file, verb: 'traced', io })
+    : { job: followedJob(placed, { verb: 'traced' }), corpus: null };
+  const { output, kernels, skip = isReal ? SKIPPED : 0 } = options;
   const written = new NewFile(output, { folder: io.folder, mark: TIMELINE });
+  const release = io.onInterrupt(() => {
+    written.drop();
+    io.halt(EXIT.interrupted);
+  });
   try {
+    const { devices, cluster } = job;
+    const steps = skip + options.steps;
     const happened =
       corpus === null
         ? simulated(job, steps)
         : (await trainSteps(job, { corpus, steps, kernels, isTraced: true, io })).trained.trace;
+    const shown = behindSteps(happened, { devices, steps }, skip);
+    const { title } = placed.scenario;
     const world = isReal ? 'real' : 'simulated';
-    written.write(timelineText(happened, { title: scenario.title, world, devices: job.devices }));
-    const about = { title: scenario.title, world, file: output, devices: job.devices, steps } as const;
-    io.stdout.write(options.json === true ? jsonText(traceJson(happened, about)) : traceText(happened, about));
+    const hasDevices = !isReal && cluster.cores === null;
+    written.write(timelineText(shown, { title, world, devices, hasDevices }));
+    const about = { title, world, file: output, devices, steps: options.steps } as const;
+    io.stdout.write(options.json === true ? jsonText(traceJson(shown, about)) : traceText(shown, about));
     return EXIT.ok;
   } finally {
+    release();
     written.drop();
   }
 };

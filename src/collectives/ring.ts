@@ -30,6 +30,9 @@ export interface Ring {
 export const tagOf = ({ operation, group }: Combination): number =>
   AXES.indexOf(group.axis) * OPERATIONS.length + OPERATIONS.indexOf(operation);
 
+/** The tags of collectives lie below this, from 0 on. */
+export const COLLECTIVE_TAGS = AXES.length * OPERATIONS.length;
+
 /** The ring of the whole group, which passes round one contiguous segment a member. */
 export const ringOf = (effect: Combination, self: Rank): Ring => ({
   group: effect.group,

@@ -5,7 +5,7 @@ const LINE = 16;
 /** What stands in the first line: that all must stop at once, and that they are asked to come to an end. */
 const [STOPPED, ASKED] = [0, 1];
 /** What stands in a rank's line. */
-const [BELL, AWAITED, ENDED] = [0, 1, 2];
+const [BELL, AWAITED, ENDED, DOZES] = [0, 1, 2, 3];
 
 /** What stands in a slot. */
 export const STATE = 0;
@@ -67,7 +67,8 @@ export class ControlBlock {
   ring(rank: number): void {
     const line = lineOf(rank);
     Atomics.add(this.words, line + BELL, 1);
-    if (Atomics.load(this.words, line + AWAITED) !== 0) Atomics.notify(this.words, line + BELL);
+    const sleeps = Atomics.load(this.words, line + AWAITED) !== 0 || Atomics.load(this.words, line + DOZES) !== 0;
+    if (sleeps) Atomics.notify(this.words, line + BELL);
   }
   /** Sleeps until the rank's bell is not at `bell`; false if `limit` milliseconds have passed before that. */
   sleep(rank: number, bell: number, limit: number): boolean {
@@ -77,6 +78,14 @@ export class ControlBlock {
   /** While `bell` is not null the rank does nothing until its bell is no longer there. */
   await(rank: number, bell: number | null): void {
     Atomics.store(this.words, lineOf(rank) + AWAITED, bell === null ? 0 : awaitedAt(bell));
+  }
+  /** As `sleep`, for a rank that will go on by itself when the time has come: it does not wait for the others alone. */
+  doze(rank: number, bell: number, limit: number): boolean {
+    const line = lineOf(rank);
+    Atomics.store(this.words, line + DOZES, 1);
+    const isRung = this.sleep(rank, bell, limit);
+    Atomics.store(this.words, line + DOZES, 0);
+    return isRung;
   }
   end(rank: number): void {
     Atomics.store(this.words, lineOf(rank) + ENDED, 1);

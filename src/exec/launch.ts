@@ -2,10 +2,11 @@
 import { availableParallelism } from 'node:os';
 import { hrtime } from 'node:process';
 import { Worker } from 'node:worker_threads';
+import { THREAD_MEMORY_MAX } from '../scenario/machine.ts';
 import type { Rank } from '../units/identity.ts';
 import { rank } from '../units/identity.ts';
 import { ControlBlock, controlBlock } from './control-block.ts';
-import { BYTES_MAX, sharedMemory } from './shared-memory.ts';
+import { sharedMemory } from './shared-memory.ts';
 import type { CrewSettings, RankMessage, RankOutcome, Start } from './wire.ts';
 import { packed, unpacked } from './wire.ts';
 
@@ -18,6 +19,8 @@ export interface CrewOrder {
   /** What goes with it without being copied: memory that threads share, in plain data. */
   readonly shared?: unknown;
   readonly settings: CrewSettings;
+  /** Ranks that mostly wait for the others: they sleep at once, and leave the cores to them. */
+  readonly idlers?: readonly Rank[];
   /** Called with what ranks show while they run. */
   readonly onReport: (rank: Rank, value: unknown) => void;
 }
@@ -37,8 +40,9 @@ export interface Crew {
 const SPINS = 20_000;
 export const defaultSettings = (rankCount: number): CrewSettings => ({
   slots: 64,
-  memoryLimit: BYTES_MAX,
+  memoryLimit: THREAD_MEMORY_MAX,
   isTraced: false,
+  isDetailed: false,
   spins: rankCount <= availableParallelism() ? SPINS : 0,
   sleepMax: 60_000,
 });
@@ -70,21 +74,21 @@ export class RankFailure extends Error {
 /** How long threads may take to stop by themselves before they are ended. */
 const GRACE_MS = 2000;
 
-export const launch = ({ thread, rankCount, job, shared = null, settings, onReport }: CrewOrder): Crew => {
+export const launch = ({ thread, rankCount, job, shared = null, settings, idlers = [], onReport }: CrewOrder): Crew => {
   const shape = { ranks: rankCount, slots: settings.slots };
   const ranks = Array.from({ length: rankCount }, (_, index) => rank(index));
   const common = {
     shape,
     control: controlBlock(shape),
     memories: ranks.map(() => sharedMemory(settings.memoryLimit)),
-    settings,
     origin: hrtime.bigint(),
     job: packed(job),
     shared,
   };
   const control = new ControlBlock(common.control, shape);
   const threads = ranks.map((each) => {
-    const start: Start = { ...common, rank: each };
+    const own = idlers.includes(each) ? { ...settings, spins: 0 } : settings;
+    const start: Start = { ...common, settings: own, rank: each };
     return new RankThread(thread, start, onReport);
   });
   return {

@@ -3,21 +3,27 @@ import type { Receive, ReceiveAny, Send } from '../effects/effect.ts';
 import type { Strand } from '../effects/program.ts';
 import type { Block, Tensor } from '../effects/tensor.ts';
 import { sizeOf } from '../effects/tensor.ts';
+import type { Scene } from '../effects/trace.ts';
 import type { Rank } from '../units/identity.ts';
+import type { Instant } from '../units/quantity.ts';
+import { instantZero } from '../units/quantity.ts';
 import type { Arena } from './arena.ts';
 import { Inbox } from './inbox.ts';
 import { operandOf, startOf } from './operand.ts';
 import { Outbox } from './outbox.ts';
 import type { Recorder } from './recorder.ts';
+import type { Timesheet } from './timesheet.ts';
 import type { Arrival, Transport } from './transport.ts';
 
 /** What letters know of a strand. */
 interface Named {
   readonly path: string;
+  readonly scene: Scene;
 }
 interface Reader<State> {
   readonly strand: Strand<State>;
   readonly wanted: Receive | ReceiveAny;
+  readonly asked: Instant;
 }
 interface Sender<State> {
   readonly strand: Strand<State>;
@@ -31,12 +37,24 @@ export class Letters<State extends Named> {
   /** Strands whose letters find no room, by the rank they are for. */
   readonly #senders = new Map<Rank, Sender<State>[]>();
   readonly #recorder: Recorder | null;
+  readonly #watch: Recorder | Timesheet | null;
   #bell: number;
 
-  constructor({ arena, transport, recorder }: { arena: Arena; transport: Transport; recorder: Recorder | null }) {
+  constructor({
+    arena,
+    transport,
+    recorder,
+    timesheet = null,
+  }: {
+    arena: Arena;
+    transport: Transport;
+    recorder: Recorder | null;
+    timesheet?: Timesheet | null;
+  }) {
     this.#transport = transport;
     this.#outbox = new Outbox(arena, transport);
     this.#recorder = recorder;
+    this.#watch = recorder ?? timesheet;
     this.#bell = transport.bell();
   }
 
@@ -52,12 +70,12 @@ export class Letters<State extends Named> {
   /** Reads the letter that is wanted and says whose it is; null if it is not there, and the strand must wait. */
   receive(strand: Strand<State>, wanted: Receive | ReceiveAny): Rank | null {
     const { tag } = wanted;
-    const reader = { strand, wanted };
+    const reader = { strand, wanted, asked: this.#recorder?.asked() ?? instantZero };
     const arrival =
       wanted.kind === 'receive'
         ? this.#inbox.take(wanted.from, tag, reader)
         : this.#inbox.takeAny(wanted.from, tag, reader);
-    if (arrival !== null) this.#read(arrival, wanted);
+    if (arrival !== null) this.#read(arrival, reader);
     return arrival?.from ?? null;
   }
 
@@ -72,7 +90,7 @@ export class Letters<State extends Named> {
       this.#recorder?.arrived(arrival);
       const reader = this.#inbox.put(arrival);
       if (reader === null) continue;
-      this.#read(arrival, reader.wanted);
+      this.#read(arrival, reader);
       goOn(reader.strand, reader.wanted.kind === 'receive' ? undefined : arrival.from);
     }
     for (const [to, waiting] of this.#senders) {
@@ -119,16 +137,17 @@ export class Letters<State extends Named> {
     return true;
   }
 
-  #read(arrival: Arrival, wanted: Receive | ReceiveAny): void {
+  #read(arrival: Arrival, { strand, wanted, asked }: Reader<State>): void {
+    const { scene } = strand.state;
     const { into, axis, tag } = wanted;
     const size = sizeOf(into);
     if (arrival.size !== size)
       throw new RangeError(`${arrival.size} bytes from rank ${arrival.from} (${axis}, tag ${tag}) for ${size} bytes`);
     this.clear(into);
     const read = (): void => this.#transport.read(arrival, operandOf(into).at);
-    if (this.#recorder === null) return read();
-    this.#recorder.span('receive', axis, read);
-    this.#recorder.received(arrival.from, wanted);
+    if (this.#watch === null) return read();
+    this.#watch.span('receive', axis, read, { scene });
+    this.#recorder?.received(arrival.from, wanted, { asked, scene });
   }
 }
 

@@ -12,6 +12,7 @@ import { RankWorld } from './rank-world.ts';
 import { Recorder } from './recorder.ts';
 import type { Services } from './services.ts';
 import { SharedMemoryTransport } from './shared-memory-transport.ts';
+import type { Timesheet } from './timesheet.ts';
 import { Stopped } from './transport.ts';
 import type { RankMessage, RankOutcome, Start } from './wire.ts';
 import { packed, unpacked } from './wire.ts';
@@ -36,6 +37,7 @@ export interface Cast {
   readonly program: Program<unknown>;
   readonly backend: Backend;
   readonly services: Services;
+  readonly timesheet?: Timesheet | null;
 }
 
 /** The whole of a thread: the file that a crew is launched with calls this once, and nothing else. */
@@ -78,7 +80,7 @@ const takeSeat = ({ rank, memories, settings, origin }: Start, control: ControlB
   return {
     arena: new Arena(memories[rank]!),
     transport: new SharedMemoryTransport(rank, control, { memories, settings }),
-    recorder: settings.isTraced ? new Recorder(rank, now) : null,
+    recorder: settings.isTraced ? new Recorder(rank, now, settings) : null,
     now,
   };
 };

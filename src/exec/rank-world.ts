@@ -2,25 +2,29 @@
  * Answers the effects of one rank for real: computes on its memory, exchanges letters, and keeps the books as a simulation
  * does. One thread runs all strands of the rank, each until it has to wait.
  */
+import { Lifecycles } from '../actors/lifecycles/lifecycles.ts';
 import { messageProgram } from '../collectives/collective.ts';
-import type { Compute, Move, Program, Route } from '../effects/effect.ts';
+import type { Collective, Compute, Move, Program, Route } from '../effects/effect.ts';
 import type { Handlers, World } from '../effects/program.ts';
 import { blocked, Descend, Strand } from '../effects/program.ts';
 import { elementsOf, sizeOf } from '../effects/tensor.ts';
-import { strandPath } from '../effects/trace.ts';
+import { combining, inSection } from '../effects/scene.ts';
+import type { Combining, Scene } from '../effects/trace.ts';
+import { sceneOf, strandPath } from '../effects/trace.ts';
 import type { Backend } from '../kernels/backend.ts';
 import { isOnHost } from '../kernels/op.ts';
 import { LedgerTape } from '../memory/ledger-tape.ts';
 import type { Purpose } from '../memory/purpose.ts';
 import { opposite } from '../memory/tier.ts';
 import { blockId } from '../units/identity.ts';
-import { later } from '../units/quantity.ts';
+import { later, zeroSeconds } from '../units/quantity.ts';
 import type { Arena } from './arena.ts';
 import { Alarms } from './alarms.ts';
 import { Letters } from './letters.ts';
 import { operandOf } from './operand.ts';
-import type { Recorder } from './recorder.ts';
+import type { Detail, Recorder } from './recorder.ts';
 import type { Services } from './services.ts';
+import type { Timesheet } from './timesheet.ts';
 import type { Transport } from './transport.ts';
 
 /** What a strand carries. */
@@ -29,12 +33,15 @@ export interface Errand {
   readonly tape: LedgerTape;
   readonly parent: Errand | null;
   forkCount: number;
+  /** What the strand is in the middle of, where somebody asks for such details. */
+  scene: Scene;
 }
 const errand = (path: string, parent: Errand | null): Errand => ({
   path,
   tape: new LedgerTape(),
   parent,
   forkCount: 0,
+  scene: parent === null ? sceneOf(path) : { ...parent.scene, strand: path },
 });
 
 /** All that a rank works with. */
@@ -45,6 +52,8 @@ export interface Seat {
   readonly services: Services;
   /** Null: nothing is written down. */
   readonly recorder: Recorder | null;
+  /** Where nothing is written down, somebody may still want to know where the time goes. */
+  readonly timesheet?: Timesheet | null;
 }
 
 /** Stand for what the runtime takes beside tensors, which this process has taken anyway: nobody reads or writes them. */
@@ -54,6 +63,7 @@ export class RankWorld implements World<Errand> {
   readonly #seat: Seat;
   readonly #letters: Letters<Errand>;
   readonly #alarms = new Alarms();
+  readonly #lifecycles: Lifecycles;
   /** Strands that can go on, and with what. */
   readonly #ready: { readonly strand: Strand<Errand>; readonly answer: unknown }[] = [];
   #strands = 0;
@@ -62,6 +72,7 @@ export class RankWorld implements World<Errand> {
   constructor(seat: Seat) {
     this.#seat = seat;
     this.#letters = new Letters(seat);
+    this.#lifecycles = this.#lifecyclesOf(seat);
   }
 
   readonly handlers: Handlers<Errand> = {
@@ -71,20 +82,27 @@ export class RankWorld implements World<Errand> {
     receiveAny: (strand, effect) => this.#letters.receive(strand, effect) ?? blocked,
     allocate: ({ state }, { size, purpose, tier }) => {
       state.tape.add(purpose, size, tier);
+      this.#seat.recorder?.allocated({ purpose, size }, tier);
       this.#letters.tidy();
       const at = isBodiless(purpose) ? null : this.#seat.arena.allocate(size);
       return { id: blockId(this.#blocks++), size, purpose, at };
     },
     release: ({ state }, { block }) => {
       state.tape.add(block.purpose, -block.size);
+      this.#seat.recorder?.released(block);
       if (block.at !== null) this.#letters.release(block);
     },
-    load: (_, effect) => {
+    load: ({ state }, effect) => {
       this.#letters.clear(effect.into);
-      this.#timed('pcie', 'load', () => this.#seat.services.load(effect));
+      this.#timed('pcie', 'load', () => this.#seat.services.load(effect), { scene: state.scene });
     },
-    store: (_, effect) => this.#timed('storage', 'store', () => this.#seat.services.store(effect)),
-    move: ({ state }, effect) => move(state, effect),
+    store: ({ state }, effect) =>
+      this.#timed('storage', 'store', () => this.#seat.services.store(effect), { scene: state.scene }),
+    move: ({ state }, effect) => {
+      move(state, effect);
+      this.#seat.recorder?.allocated(effect.block, effect.to);
+      this.#seat.recorder?.released(effect.block, opposite(effect.to));
+    },
     copy: () => undefined,
     draw: (_, { stream }) => this.#seat.services.draw(stream),
     sleep: (strand, { delay }) => {
@@ -94,21 +112,23 @@ export class RankWorld implements World<Errand> {
     now: () => this.#seat.services.now(),
     observe: (_, effect) => this.#seat.services.observe(effect),
     route: (strand, effect) => this.#route(strand, effect),
-    mark: (_, effect) => this.#seat.services.mark(effect),
-    collective: ({ rank }, effect) => new Descend(messageProgram(effect, rank)),
-    section: ({ state }, { program, moment }) => {
-      if (moment !== null) state.tape.enter(moment);
-      return new Descend(program());
+    mark: ({ rank }, { subject, event }) => this.#lifecycles.mark(rank, subject, event),
+    collective: (strand, effect) => new Descend(this.#collective(strand, effect)),
+    section: ({ state }, effect) => {
+      if (effect.moment !== null) state.tape.enter(effect.moment);
+      return new Descend(this.#isDetailed ? inSection(state, effect, effect.program()) : effect.program());
     },
   };
 
   fork({ state }: Strand<Errand>, name: string | null): Errand {
     const child = errand(strandPath(state.path, name, state.forkCount++), state);
     state.tape.fork(child.tape);
+    this.#seat.recorder?.branched('fork', state.path, child.path);
     this.#strands++;
     return child;
   }
   join({ state }: Strand<Errand>, { state: child }: Strand<Errand>): void {
+    this.#seat.recorder?.branched('join', state.path, child.path);
     if (child.parent === state) state.tape.join(child.tape);
   }
   end({ state }: Strand<Errand>): void {
@@ -178,7 +198,7 @@ export class RankWorld implements World<Errand> {
   #compute(strand: Strand<Errand>, { op, inputs, outputs }: Compute): void | typeof blocked {
     for (const output of outputs) this.#letters.clear(output);
     const run = (): void => this.#seat.backend.run(op, inputs.map(operandOf), outputs.map(operandOf));
-    this.#timed(isOnHost(op) ? 'host' : 'compute', op.kind, run);
+    this.#timed(isOnHost(op) ? 'host' : 'compute', op.kind, run, { scene: strand.state.scene, op });
     // Other strands take their turn as soon as there is something for them, rather than when this one has to wait.
     if (this.#letters.isRung || this.isAsleep) this.#poll();
     if (this.#ready.length === 0) return;
@@ -197,9 +217,30 @@ export class RankWorld implements World<Errand> {
     return found;
   }
 
-  #timed<Result>(lane: string, name: string, act: () => Result): Result {
-    const { recorder } = this.#seat;
-    return recorder === null ? act() : recorder.span(lane, name, act);
+  #lifecyclesOf({ services, recorder }: Seat): Lifecycles {
+    return new Lifecycles({
+      // A rank that fails here is started again as a thread, and its lives begin anew.
+      restart: zeroSeconds,
+      now: () => services.now(),
+      after: (delay, act) => this.#alarms.set(later(services.now(), delay), act),
+      onPassage: (passage) => recorder?.passed(passage),
+    });
+  }
+
+  #collective({ rank, state }: Strand<Errand>, effect: Collective): Program<void> {
+    const { recorder, services } = this.#seat;
+    const program = messageProgram(effect, rank);
+    if (recorder === null || !recorder.isDetailed) return program;
+    const note = (entry: Combining): void => recorder.combined(entry);
+    return combining(state, effect, program, { rank, now: () => services.now(), note });
+  }
+  get #isDetailed(): boolean {
+    return this.#seat.recorder?.isDetailed ?? false;
+  }
+
+  #timed<Result>(lane: string, name: string, act: () => Result, detail?: Detail): Result {
+    const watch = this.#seat.recorder ?? this.#seat.timesheet ?? null;
+    return watch === null ? act() : watch.span(lane, name, act, detail);
   }
 }
 

@@ -176,7 +176,7 @@ export class SharedMemoryTransport implements Transport {
   wait(bell: number, limit: number | null): 'rung' | 'late' | 'stuck' {
     for (const incoming of this.#incoming) this.#keepOld(incoming);
     for (let spin = 0; spin < this.#settings.spins; spin++) if (this.bell() !== bell) return 'rung';
-    if (limit !== null) return this.#control.sleep(this.rank, bell, limit) ? 'rung' : 'late';
+    if (limit !== null) return this.#control.doze(this.rank, bell, limit) ? 'rung' : 'late';
     this.#control.await(this.rank, bell);
     try {
       if (this.#control.isStuck()) return 'stuck';

@@ -1,4 +1,5 @@
 /** Memory that threads share and kernels compute on. */
+import { THREAD_MEMORY_MAX } from '../scenario/machine.ts';
 
 /** A `WebAssembly.Memory` that is shared. */
 export interface SharedMemory {
@@ -14,9 +15,6 @@ declare const WebAssembly: {
 };
 
 export const PAGE = 65_536;
-/** A page less than 4 GiB, so that every address, the one behind the last byte too, has 32 bits. */
-export const BYTES_MAX = 65_535 * PAGE;
-
 /** Little at first, `limit` bytes at most. */
-export const sharedMemory = (limit: number = BYTES_MAX): SharedMemory =>
+export const sharedMemory = (limit: number = THREAD_MEMORY_MAX): SharedMemory =>
   new WebAssembly.Memory({ initial: 2, maximum: Math.max(2, Math.floor(limit / PAGE)), shared: true });

@@ -15,6 +15,8 @@ export interface CrewSettings extends SharedMemorySettings {
   /** Bytes that a rank's memory may grow to. */
   readonly memoryLimit: number;
   readonly isTraced: boolean;
+  /** Where it is traced: what each rank holds, and what each strand is in the middle of, as well. */
+  readonly isDetailed: boolean;
 }
 
 /** What a thread is born with. */

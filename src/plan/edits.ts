@@ -45,7 +45,7 @@ const changed = (key: string, allowed: Axis<unknown>, value: unknown): Fix['edit
   allowed === null || allowed.includes(value) ? [] : [{ key, value: String(value) }];
 
 /** As a scenario spells it. */
-const recomputeText = (recompute: Recompute): string => {
+export const recomputeText = (recompute: Recompute): string => {
   switch (recompute.kind) {
     case 'none':
       return 'none';

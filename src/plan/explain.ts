@@ -6,6 +6,7 @@ import { bound } from '../sim/bound.ts';
 import type { Fidelity } from '../sim/evaluation.ts';
 import type { Evaluation } from '../sim/evaluation.ts';
 import { folded } from '../sim/folded.ts';
+import { full, UNDISTURBED } from '../sim/full.ts';
 import { message } from '../sim/message.ts';
 import type { ProfileCache } from '../sim/cache.ts';
 import { profileCache } from '../sim/cache.ts';
@@ -19,6 +20,7 @@ import { ruleAgainst } from './rules.ts';
 const RUNGS: Readonly<Record<Fidelity, (job: Job, cache: ProfileCache) => Evaluation>> = {
   bound,
   folded,
+  full: (job, cache) => full(job, UNDISTURBED, cache).evaluation,
   message: (job) => message(job).evaluation,
 };
 

@@ -130,25 +130,41 @@ export const hasModule = (model: Model, module: RecomputeModule): boolean => {
   }
 };
 
-const RULES: readonly Rule[] = [
-  grid,
-  tensorSplit,
-  sequenceSplit,
-  contextSplit,
-  expertSplit,
-  layerSplit,
-  sharedKeys,
-  batchSplit,
-  scheduled,
-  sharding,
-  recomputed,
+/** Each rule under the key that is most likely wrong when it is broken. */
+const RULES: readonly (readonly [path: string, rule: Rule])[] = [
+  ['layout.dp', grid],
+  ['layout.tp', tensorSplit],
+  ['layout.sequenceParallel', sequenceSplit],
+  ['layout.cp', contextSplit],
+  ['layout.ep', expertSplit],
+  ['layout.pp', layerSplit],
+  ['layout.pp', sharedKeys],
+  ['layout.microbatch', batchSplit],
+  ['layout.schedule', scheduled],
+  ['layout.zero', sharding],
+  ['recompute', recomputed],
 ];
 
 /** The first rule that the job breaks, in words; null for a job that an engine would start. */
 export const ruleAgainst = (job: Job): string | null => {
-  for (const rule of RULES) {
+  for (const [, rule] of RULES) {
     const broken = rule(job);
     if (broken !== null) return broken;
   }
   return null;
+};
+
+export interface BrokenRule {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** The first rule under each key that the job breaks. A grid that is none comes alone: the others build upon it. */
+export const rulesAgainst = (job: Job): readonly BrokenRule[] => {
+  const broken = new Map<string, BrokenRule>();
+  for (const [path, rule] of RULES) {
+    const message = broken.has('layout.dp') || broken.has(path) ? null : rule(job);
+    if (message !== null) broken.set(path, { path, message });
+  }
+  return [...broken.values()];
 };

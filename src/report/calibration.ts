@@ -26,7 +26,7 @@ export const calibrationText = (calibration: Calibration, paint: Paint): string 
 };
 const BUSY = 'Other programs ran beside this one: a calibration of the machine at rest would be truer.';
 
-const machineRows = ({ operations, link, thread, memoryRate, host }: Calibration): readonly Row[] => [
+const machineRows = ({ operations, link, thread, wake, memoryRate, host }: Calibration): readonly Row[] => [
   [
     'an operation, whatever it does',
     formatSeconds(seconds(operations.launch)),
@@ -34,6 +34,7 @@ const machineRows = ({ operations, link, thread, memoryRate, host }: Calibration
   ],
   ['a message: latency', formatSeconds(seconds(link.latency)), quality(link)],
   ['a message: bandwidth, added up', formatBandwidth(bytesPerSecond(link.bandwidth)), quality(link)],
+  ['a sleeping thread, until it goes on', formatSeconds(seconds(wake.best)), spread(wake.best, wake.middle)],
   ['a thread, from start to end', formatSeconds(seconds(thread.best)), spread(thread.best, thread.middle)],
   ['memory: size', formatBytes(bytes(host.memory)), ''],
   [

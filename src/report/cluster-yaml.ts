@@ -1,13 +1,10 @@
 /** A calibrated machine as the cluster file that `plan`, `simulate` and `compare` read. */
 import type { Calibration } from '../exec/calibration/calibrate.ts';
 import type { ProductFit, StreamFit } from '../exec/calibration/fit.ts';
+import { THREAD_MEMORY_MAX, THREADS_MAX } from '../scenario/machine.ts';
 import { formatBandwidth, formatBytes, formatFlopsPerSecond, formatSeconds } from '../units/format.ts';
 import { bytes, bytesPerSecond, flopsPerSecond, seconds } from '../units/quantity.ts';
-
-/** Ranks that one machine is meant to run, however few its cores are. */
-const RANKS_MAX = 16;
-/** What a rank can address. */
-const RANK_MEMORY_MAX = 2 ** 32 - 2 ** 16;
+import { median } from './median.ts';
 
 /** Stands in every file that is written here. */
 export const CALIBRATED = 'as angel-sim calibrate found it';
@@ -16,7 +13,7 @@ export const CALIBRATED = 'as angel-sim calibrate found it';
 export const clusterYaml = (calibration: Calibration, { name, date }: { name: string; date: string }): string => {
   const { host, operations, link, memoryRate } = calibration;
   const copies = 'copies of 128 MiB within memory by one thread, bytes read and written';
-  const rank = formatBytes(bytes(Math.floor(Math.min(RANK_MEMORY_MAX, host.memory / RANKS_MAX))));
+  const rank = formatBytes(bytes(Math.floor(Math.min(THREAD_MEMORY_MAX, host.memory / THREADS_MAX))));
   const lines = [
     ...opening(calibration, date),
     `name: ${JSON.stringify(name)}`,
@@ -25,7 +22,7 @@ export const clusterYaml = (calibration: Calibration, { name, date }: { name: st
     '  peak:',
     ...peaks(operations.products),
     `  matrixEfficiency: ${measured('1', 'the peak is the measured rate of large products')}`,
-    `  memory: ${measured(rank, `the memory of the machine over ${RANKS_MAX} ranks, each of which can have 4 GiB`)}`,
+    `  memory: ${measured(rank, `the memory of the machine over ${THREADS_MAX} ranks, each of which can have 4 GiB`)}`,
     `  memoryBandwidth: ${measured(rateOf(memoryRate.best), copies)}`,
     `  memoryEfficiency: ${measured(efficiencyOf(calibration).toFixed(2), 'the middle kernel of all that multiply nothing, by time; 1 at most, for caches are faster')}`,
     `  multiprocessors: ${measured('1', 'a core works on one tile at a time')}`,
@@ -36,14 +33,16 @@ export const clusterYaml = (calibration: Calibration, { name, date }: { name: st
     ...Object.entries(operations.products).map(productLine),
     '    streams: # bytes read and written a second',
     ...Object.entries(operations.streams).map(streamLine),
-    `devicesPerNode: ${RANKS_MAX}`,
+    `devicesPerNode: ${THREADS_MAX}`,
     `cores: ${measured(String(host.cores), 'what threads can run on at once')}`,
+    `wake: ${measured(timeOf(calibration.wake.best), 'a message there and one back between threads that sleep at once')}`,
     'scaleUp: # shared memory',
     `  bandwidth: ${measured(rateOf(link.bandwidth), reductionsIn(calibration))}`,
     `  efficiency: ${measured('1', 'the bandwidth is what messages achieved')}`,
     `  latency: ${measured(timeOf(link.latency), reductionsIn(calibration))}`,
     ...REST,
     `hostMemory: ${measured(formatBytes(bytes(host.memory)), 'what this process may have')}`,
+    `runtimeMemory: ${assumed('64MiB', 'a thread with a heap of its own and the code of the kernels')}`,
     `hostMemoryBandwidth: ${measured(rateOf(memoryRate.best), copies)}`,
   ];
   return `${lines.join('\n')}\n`;
@@ -51,7 +50,7 @@ export const clusterYaml = (calibration: Calibration, { name, date }: { name: st
 
 const opening = ({ host, backend, load, operations, link }: Calibration, date: string): readonly string[] =>
   [
-    `This machine ${CALIBRATED} on ${date}: each core a device of its own, up to ${RANKS_MAX} ranks.`,
+    `This machine ${CALIBRATED} on ${date}: each core a device of its own, up to ${THREADS_MAX} ranks.`,
     `Processor: ${oneLine(host.processor)}, ${host.cores} cores to use. Products: ${oneLine(backend)}.`,
     `Load average ${load.before.toFixed(2)} before and ${load.after.toFixed(2)} after; the middle run of an operation took ${percent(operations.spread)} longer than`,
     `an undisturbed one. Figures are of undisturbed runs; messages fit to ${percent(link.error)}. A larger load makes them worse.`,
@@ -100,7 +99,7 @@ const reductionsIn = ({ link }: Calibration): string =>
 /** For kernels that were not measured. */
 const efficiencyOf = ({ operations, memoryRate }: Calibration): number => {
   const rates = Object.values(operations.streams).map(({ rate }) => rate);
-  const middle = rates.toSorted((a, b) => a - b)[Math.floor(rates.length / 2)] ?? memoryRate.best;
+  const middle = median(rates) ?? memoryRate.best;
   return Math.max(0.01, Math.min(1, middle / memoryRate.best));
 };
 

@@ -6,7 +6,7 @@ import type { Comparison } from './compare.ts';
 import { assumptionsOf, isAgreed } from './compare.ts';
 import { keyed } from './json.ts';
 import { layoutJson, layoutSchema } from './candidate-json.ts';
-import { PHASES } from './step-times.ts';
+import { PHASES } from '../effects/phase.ts';
 import { LINKS } from './traffic.ts';
 
 const seconds = z.number().nonnegative();
@@ -36,8 +36,11 @@ export const compareSchema = z
     tolerance: z.number().nonnegative(),
     step: z.strictObject({
       simulated: seconds,
-      real: seconds.meta({ description: 'the median of the steps that count' }),
-      traced: seconds.meta({ description: 'the median of a second run that wrote all down, which `phases.real` is of' }),
+      real: seconds.meta({ description: 'the step that a tenth of those that count are faster than: undisturbed' }),
+      median: seconds.meta({ description: 'the real one in the middle' }),
+      traced: seconds.meta({
+        description: 'the median of a second run that wrote all down, which `phases.real` is of',
+      }),
       each: z.array(seconds).meta({ description: 'the real steps that count' }),
       error: z.number().meta({ description: 'simulated over real, less one' }),
     }),
@@ -70,7 +73,22 @@ export const compareSchema = z
 type CompareJson = z.infer<typeof compareSchema>;
 
 export const comparisonJson = (compared: Comparison): CompareJson => {
-  const { title, job, backend, cores, steps, skipped, tolerance, step, steppedIn, tracedStep, error, phases, traffic } = compared;
+  const {
+    title,
+    job,
+    backend,
+    cores,
+    steps,
+    skipped,
+    tolerance,
+    step,
+    middle,
+    steppedIn,
+    tracedStep,
+    error,
+    phases,
+    traffic,
+  } = compared;
   const { memory, channels, messages, differing, isMemoryEqual, isClose } = compared;
   return {
     schema: 'angel-sim.compare/1',
@@ -83,7 +101,14 @@ export const comparisonJson = (compared: Comparison): CompareJson => {
     steps,
     skipped,
     tolerance,
-    step: { simulated: step.simulated, real: step.real, traced: tracedStep, each: [...steppedIn], error },
+    step: {
+      simulated: step.simulated,
+      real: step.real,
+      median: middle,
+      traced: tracedStep,
+      each: [...steppedIn],
+      error,
+    },
     phases: {
       simulated: keyed(PHASES, (phase) => phases.simulated[phase]),
       real: keyed(PHASES, (phase) => phases.real[phase]),

@@ -3,22 +3,12 @@ import { formatBytes, formatChange, formatInteger, formatPercent, timeScaleFor }
 import type { Seconds } from '../units/quantity.ts';
 import { bytes, larger, sum } from '../units/quantity.ts';
 import type { Comparison } from './compare.ts';
-import { assumptionsOf, isAgreed } from './compare.ts';
+import { assumptionsOf, isAgreed, isGuess } from './compare.ts';
 import type { Paint } from './paint.ts';
-import type { Phase } from './step-times.ts';
-import { PHASES } from './step-times.ts';
+import { PHASES } from '../effects/phase.ts';
+import { PHASE_NAMES } from './phase-names.ts';
 import { left, PAGE_WIDTH, right, table, wrap } from './table.ts';
 
-const PHASE_LABELS: Readonly<Record<Phase, string>> = {
-  matrix: 'matrix products',
-  attention: 'attention',
-  vector: 'vector',
-  optimizer: 'optimizer',
-  messages: 'reading messages',
-  input: 'input',
-  waiting: 'waiting',
-  rest: 'between operations',
-};
 /** Channels that differ are shown up to so many; --json has them all. */
 const DIFFERING_MAX = 10;
 
@@ -47,31 +37,37 @@ const titled = ([head = '', ...body]: readonly string[], paint: Paint): readonly
   ...body,
 ];
 
-const timeLines = ({ step, phases, error, steppedIn, tracedStep }: Comparison, paint: Paint): readonly string[] => {
+const timeLines = (
+  { step, phases, error, steppedIn, middle, tracedStep }: Comparison,
+  paint: Paint,
+): readonly string[] => {
   const scale = timeScaleFor(larger(step.simulated, step.real));
   const inScale = (time: Seconds): string => (time / scale.size).toFixed(3);
   const rows = PHASES.filter((phase) => phases.simulated[phase] > 0 || phases.real[phase] > 0).map((phase) => [
-    PHASE_LABELS[phase],
+    PHASE_NAMES[phase],
     inScale(phases.simulated[phase]),
     inScale(phases.real[phase]),
-    '',
+    errorOf(phases.simulated[phase], phases.real[phase]),
   ]);
   const mean = (side: 'simulated' | 'real'): Seconds => sum(PHASES.map((phase) => phases[side][phase]));
   const columns = [left(`time (${scale.unit})`), right('simulated'), right('real'), right('error')];
   const all = [
     ...rows,
-    ['mean step', inScale(mean('simulated')), inScale(mean('real')), ''],
-    ['median step', inScale(step.simulated), inScale(step.real), formatChange(error)],
+    ['mean step', inScale(mean('simulated')), inScale(mean('real')), errorOf(mean('simulated'), mean('real'))],
+    ['undisturbed step', inScale(step.simulated), inScale(step.real), formatChange(error)],
   ];
   const [shortest, longest] = [Math.min(...steppedIn), Math.max(...steppedIn)].map((time) =>
     (time / scale.size).toFixed(3),
   );
   const notes = [
     `  phases: means over the ranks; the real ones are of a second run, which wrote all down and took ${inScale(tracedStep)} ${scale.unit} a step`,
-    `  the real steps took ${shortest} to ${longest} ${scale.unit}`,
+    `  the real steps took ${shortest} to ${longest} ${scale.unit}, ${inScale(middle)} in the middle; undisturbed is what a tenth are faster than`,
   ];
   return [...titled(table(columns, all), paint), ...notes.map((note) => paint('faint', note))];
 };
+
+/** Of next to nothing an error says nothing. */
+const errorOf = (simulated: Seconds, real: Seconds): string => (real === 0 ? '' : formatChange(simulated / real - 1));
 
 const trafficLines = ({ traffic, steps }: Comparison, paint: Paint): readonly string[] => {
   const names = new Map(
@@ -117,9 +113,18 @@ const channelLines = ({ channels, messages, differing }: Comparison, paint: Pain
 };
 
 const verdict = (compared: Comparison, paint: Paint): readonly string[] => {
-  const { error, tolerance, isClose, isMemoryEqual, differing } = compared;
+  const { job, error, tolerance, isClose, isMemoryEqual, differing } = compared;
   const time = `step time ${formatChange(error)} (tolerance ${formatPercent(tolerance)})`;
-  if (isAgreed(compared)) return [paint('good', `The two worlds agree: messages, peaks of memory, and ${time}.`)];
+  if (isAgreed(compared))
+    return [
+      paint('good', `The two worlds agree: messages, peaks of memory, and ${time}.`),
+      ...(isGuess(job.cluster)
+        ? wrap(
+            `The figures of ${job.cluster.name} are assumed: that the step time agrees is luck (angel-sim calibrate measures this machine).`,
+            PAGE_WIDTH,
+          )
+        : []),
+    ];
   const wrong = [
     ...(differing.length === 0 ? [] : ['messages']),
     ...(isMemoryEqual ? [] : ['peaks of memory']),

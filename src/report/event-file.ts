@@ -30,9 +30,18 @@ export const scalarsRecord = ({ step, at, values }: Scalars): Uint8Array =>
 const scalar = ([tag, value]: readonly [string, number]): Uint8Array =>
   message(bytes(1, message(text(1, tag), float(2, value))));
 
-/** TensorBoard finds files by this part of their names, and reads them in the order of the seconds in them. */
-export const eventFileName = ({ at, host }: { readonly at: Seconds; readonly host: string }): string =>
-  `events.out.tfevents.${Math.floor(at)}.${host}`;
+/**
+ * TensorBoard finds files by this part of their names, and reads them in the order of the seconds in them; `index` tells
+ * files of one second apart.
+ */
+export const eventFileName = ({ at, host, index }: EventFile): string =>
+  `events.out.tfevents.${Math.floor(at)}.${host}.${index}`;
+export interface EventFile {
+  readonly at: Seconds;
+  readonly host: string;
+  readonly index: number;
+}
+export const isEventFile = (name: string): boolean => name.startsWith('events.out.tfevents.');
 
 /** Length, its checksum, the content, its checksum. */
 const record = (content: Uint8Array): Uint8Array => {

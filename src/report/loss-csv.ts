@@ -14,6 +14,8 @@ export interface StepRow {
   readonly gradientNorm: number;
   readonly time: Seconds;
   readonly tokensPerSecond: number;
+  /** What the gradients were multiplied by: 1, or less where they were clipped; 0: they were not finite, and the step was left out. */
+  readonly gradientFactor: number;
   /** Nats a token; null where nothing was tested after this step. */
   readonly validationLoss: number | null;
 }
@@ -24,6 +26,7 @@ const COLUMNS = [
   'loss_nats',
   'learning_rate',
   'gradient_norm',
+  'gradient_factor',
   'ms',
   'tokens_per_second',
   'validation_loss_nats',
@@ -40,10 +43,13 @@ export const lossLine = (row: StepRow): string =>
     row.loss,
     row.learningRate,
     row.gradientNorm,
+    row.gradientFactor,
     (row.time * MILLISECONDS).toFixed(TIME_DIGITS),
     row.tokensPerSecond.toFixed(1),
     row.validationLoss ?? '',
   ].join(',')}\n`;
+
+export const lossCsvOf = (rows: readonly StepRow[]): string => LOSS_HEADER + rows.map(lossLine).join('');
 
 /** The rows of a file; a last line that was cut off while it was written is none. */
 export const parseLossCsv = (text: string): readonly StepRow[] => {
@@ -54,7 +60,7 @@ export const parseLossCsv = (text: string): readonly StepRow[] => {
 
 const rowOf = (line: string): StepRow => {
   const cells = line.split(',');
-  const [step, tokens, loss, learningRate, gradientNorm, ms, tokensPerSecond] = cells.map(Number);
+  const [step, tokens, loss, learningRate, gradientNorm, gradientFactor, ms, tokensPerSecond] = cells.map(Number);
   if (cells.length !== COLUMNS.length || step === undefined || !Number.isInteger(step))
     throw new RangeError(`"${line}" is no row of ${COLUMNS.join(', ')}`);
   const validation = cells.at(-1);
@@ -64,16 +70,9 @@ const rowOf = (line: string): StepRow => {
     loss: loss!,
     learningRate: learningRate!,
     gradientNorm: gradientNorm!,
+    gradientFactor: gradientFactor!,
     time: seconds(ms! / MILLISECONDS),
     tokensPerSecond: tokensPerSecond!,
     validationLoss: validation === '' ? null : Number(validation),
   };
 };
-
-/** The file as it must be for a run that goes on after `step`: later rows, of steps that will be done again, are gone. */
-export const lossCsvUpTo = (text: string, step: number): string =>
-  LOSS_HEADER +
-  parseLossCsv(text)
-    .filter((row) => row.step <= step)
-    .map(lossLine)
-    .join('');

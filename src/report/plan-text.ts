@@ -1,6 +1,8 @@
 /** The planner's answer for a terminal, in about sixty lines of a hundred columns. */
+import type { Disturbance } from '../plan/disturbance.ts';
 import type { Candidate, Infeasible, Neighbour, Plan, Unfinished, Verdict } from '../plan/plan.ts';
 import type { BandsFile } from '../validate/bands.ts';
+import { disturbanceLines } from './disturbance.ts';
 import { figuresOf, figureTable, legend } from './figures.ts';
 import { memoryTable, peaksByStage } from './memory-table.ts';
 import type { Paint } from './paint.ts';
@@ -51,19 +53,22 @@ export interface SimulationTextOptions {
   readonly bands: BandsFile;
   /** Layouts that the scenario allows; the one shown is the best of them. */
   readonly matching: number;
+  /** What the full rung found; null on other rungs. */
+  readonly disturbed: Disturbance | null;
   readonly paint: Paint;
   readonly sources: boolean;
 }
 
 /** One layout term by term. */
 export const simulationText = (candidate: Candidate, options: SimulationTextOptions): string => {
-  const { title, margin, bands, matching, paint, sources } = options;
+  const { title, margin, bands, matching, disturbed, paint, sources } = options;
   const note = `The scenario leaves axes open: this is the best of the ${matching} layouts that it allows.`;
   return pageOf([
     heading(title, candidate, paint),
     matching > 1 ? wrap(note, PAGE_WIDTH) : [],
     verdictStrip(candidate, { margin, bands, paint }),
     breakdown(candidate, paint),
+    disturbed === null ? [] : disturbanceLines(disturbed, paint),
     footer(candidate, sources, paint),
   ]);
 };

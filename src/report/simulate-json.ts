@@ -1,5 +1,6 @@
 /** `simulate --json`: one layout, stage by stage and term by term. */
 import { z } from 'zod';
+import type { Disturbance } from '../plan/disturbance.ts';
 import type { Candidate } from '../plan/plan.ts';
 import type { Job } from '../scenario/job.ts';
 import type { BandsFile } from '../validate/bands.ts';
@@ -12,6 +13,7 @@ import {
   publishedJson,
   publishedSchema,
 } from './candidate-json.ts';
+import { disturbanceJson, disturbanceSchema } from './disturbance.ts';
 import { figuresOf } from './figures.ts';
 
 const workloadSchema = z.strictObject({
@@ -31,6 +33,7 @@ export const simulateSchema = z
     fits: z.boolean().meta({ description: 'whether the worst stage fits the card' }),
     matching_layouts: z.int().min(1).meta({ description: 'layouts the scenario allows; this is the best of them' }),
     candidate: candidateSchema,
+    disturbance: disturbanceSchema,
     band: bandSchema,
     published: publishedSchema,
     figures: z.array(figureSchema),
@@ -40,9 +43,17 @@ export const simulateSchema = z
     description: 'What `angel-sim simulate --json` prints. Units are in the names.',
   });
 
+interface SimulationParts {
+  readonly title: string;
+  readonly matching: number;
+  readonly bands: BandsFile;
+  /** What the full rung found; null on other rungs. */
+  readonly disturbed: Disturbance | null;
+}
+
 export const simulateJson = (
   candidate: Candidate,
-  { title, matching, bands }: { readonly title: string; readonly matching: number; readonly bands: BandsFile },
+  { title, matching, bands, disturbed }: SimulationParts,
 ): z.infer<typeof simulateSchema> => ({
   schema: 'angel-sim.simulate/1',
   title,
@@ -53,6 +64,7 @@ export const simulateJson = (
   fits: candidate.outlook.memory.headroom >= 0,
   matching_layouts: matching,
   candidate: candidateJson(candidate),
+  disturbance: disturbanceJson(disturbed),
   band: bandJson(candidate, bands),
   published: publishedJson(candidate),
   figures: figuresOf(candidate).map(figureJson),

@@ -1,18 +1,12 @@
 /** Where the time of a job's steps goes by its trace, the same way in both worlds. */
-import { REPORT_TAG } from '../actors/device.ts';
+import { REPORT_TAG } from '../actors/tags.ts';
+import type { Phase, Phases } from '../effects/phase.ts';
+import { PHASES, phaseOf } from '../effects/phase.ts';
 import type { Span, Trace } from '../effects/trace.ts';
-import { CLASSES } from '../kernels/op.ts';
 import type { Instant, Seconds } from '../units/quantity.ts';
 import { between, instantZero, latest, seconds } from '../units/quantity.ts';
 import { totalRecord } from '../units/total-record.ts';
-
-/**
- * What a rank's time goes to. `messages`: reading and adding up what others sent; `waiting`: for them, and for a core;
- * `rest`: whatever lies between, such as the programs themselves.
- */
-export const PHASES = ['matrix', 'attention', 'vector', 'optimizer', 'messages', 'input', 'waiting', 'rest'] as const;
-export type Phase = (typeof PHASES)[number];
-export type Phases = Readonly<Record<Phase, Seconds>>;
+import { median } from './median.ts';
 
 /** Steps that follow each other, with nothing between them, on so many devices. */
 export interface Steps {
@@ -34,10 +28,13 @@ export const stepEnds = (trace: Trace, { devices, steps }: Steps): readonly Inst
 export const stepTimes = (ends: readonly Instant[], first: number): readonly Seconds[] =>
   ends.slice(first).map((end, index) => between(ends[first + index - 1] ?? instantZero, end));
 
-export const median = (values: readonly Seconds[]): Seconds => {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = (sorted.length - 1) / 2;
-  return seconds((sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2);
+/** Of no steps: none. */
+export const medianStep = (times: readonly Seconds[]): Seconds => seconds(median(times) ?? 0);
+
+/** A tenth of the steps are faster: on a machine that others use too, noise only ever adds time. */
+export const undisturbedStep = (times: readonly Seconds[]): Seconds => {
+  const sorted = times.toSorted((a, b) => a - b);
+  return sorted[Math.floor((sorted.length - 1) / 10)] ?? seconds(0);
 };
 
 /** The mean over the ranks and over the steps from the `first` on; the phases add up to the mean step. */
@@ -74,12 +71,4 @@ const spend = (
     spent.set(phase, (spent.get(phase) ?? 0) + alone);
     done = latest(done, span.end);
   }
-};
-
-const CLASS_OF = new Map<string, Phase>(Object.entries(CLASSES));
-const OTHER_LANES: Readonly<Record<string, Phase>> = { receive: 'messages', idle: 'waiting', pcie: 'input' };
-
-const phaseOf = ({ lane, name }: Span): Phase => {
-  if (lane !== 'compute' && lane !== 'host') return OTHER_LANES[lane] ?? 'rest';
-  return name === 'accumulate' ? 'messages' : (CLASS_OF.get(name) ?? 'rest');
 };

@@ -13,6 +13,8 @@ export interface Subject {
   readonly world: 'simulated' | 'real';
   /** The last of the ranks is the job's supervisor. */
   readonly devices: number;
+  /** False where ranks are threads, whose loader copies within memory and over no bus. */
+  readonly hasDevices: boolean;
 }
 
 interface Event {
@@ -27,16 +29,28 @@ interface Event {
   readonly [other: string]: unknown;
 }
 
-export const timelineText = (trace: Trace, { title, world, devices }: Subject): string => {
+export const timelineText = (trace: Trace, { title, world, devices, hasDevices }: Subject): string => {
   const lanes = new Lanes();
   const events = trace.flatMap((entry, index) => eventsOf(entry, { index, lanes }));
+  const order = [...new Set(lanes.all.map(({ lane }) => lane))].toSorted(byWork);
   const names = lanes.all.flatMap(({ rank, lane, tid }) => [
     { ph: 'M', name: 'process_name', pid: rank, tid, args: { name: rank < devices ? `rank ${rank}` : 'supervisor' } },
-    { ph: 'M', name: 'thread_name', pid: rank, tid, args: { name: lane } },
+    { ph: 'M', name: 'thread_name', pid: rank, tid, args: { name: labelOf(lane, hasDevices) } },
+    { ph: 'M', name: 'thread_sort_index', pid: rank, tid, args: { sort_index: order.indexOf(lane) } },
   ]);
   const lines = [...names, ...events].map((event) => JSON.stringify(event));
   const about = JSON.stringify({ schema: TIMELINE, title, world });
   return `{"displayTimeUnit":"ms","otherData":${about},"traceEvents":[\n${lines.join(',\n')}\n]}\n`;
+};
+
+const labelOf = (lane: string, hasDevices: boolean): string => (lane === 'pcie' && !hasDevices ? 'loader' : lane);
+
+/** The same order on every rank, whatever each of them did first: work, waits, then what travels, then lives. */
+const byWork = (a: string, b: string): number => placeOf(a) - placeOf(b) || (a < b ? -1 : 1);
+const placeOf = (lane: string): number => {
+  const place = ['compute', 'host', 'idle', 'receive', 'sent', 'arrived'].indexOf(lane);
+  if (place !== -1) return place;
+  return lane.startsWith('life of') ? 8 : 7;
 };
 
 /** Lanes by rank, numbered in the order in which they are met: what a rank does above what it sends and gets. */
@@ -81,6 +95,10 @@ const eventsOf = (entry: TraceEntry, where: Where): readonly Event[] => {
     // A receipt is the end of a wait, and a choice takes no time: neither is anything to look at.
     case 'receipt':
     case 'choice':
+    case 'collective':
+    case 'memory':
+    case 'fork':
+    case 'join':
       return [];
     default:
       return entry satisfies never;

@@ -19,6 +19,8 @@ import {
   SSD,
 } from './cluster-defaults.ts';
 import type { Complaint } from './complaint.ts';
+import { fabricSchema } from './conditions-schema.ts';
+import { FRAMEWORK_MEMORY } from './defaults.ts';
 import { complaintAt } from './issues.ts';
 import { price } from './price-schema.ts';
 import {
@@ -123,15 +125,23 @@ export const clusterSchema = closed(
       .nullable()
       .optional()
       .describe('Processor cores of a node, on which its devices are threads. Absent: a device is its own processor.'),
+    wake: durationFigure
+      .nullable()
+      .optional()
+      .describe('Until a thread that waits for a message goes on with it, where threads share cores. Absent: no time.'),
     scaleUpDomain: whole(1, 1_000_000)
       .optional()
       .describe('Devices that reach each other over scaleUp; a multiple of the node. Absent: the node.'),
     scaleUp: link(SCALE_UP),
     nic: link(NIC).describe('The network between domains, per device.'),
     rails: wholeFigure.optional().describe('NICs of a node, each on a rail of its own. Absent: one a device.'),
+    fabric: fabricSchema.nullable().optional(),
     pcie: or(link(PCIE), PCIE),
     hostMemory: sizeFigure.optional().describe('Of a node. Absent: twice the memory of its cards.'),
     hostMemoryBandwidth: bandwidthFigure.optional().describe('Per device.'),
+    runtimeMemory: or(sizeFigure, FRAMEWORK_MEMORY).describe(
+      'Held on every device by a framework and its libraries, where software.frameworkMemory does not say.',
+    ),
     ssd: or(
       closed({ capacity: sizeFigure, bandwidth: bandwidthFigure }, 'a mapping of capacity and bandwidth'),
       SSD,
@@ -154,6 +164,8 @@ export const clusterSchema = closed(
 
 const NCCL = ['hierarchical', 'tree'] as const;
 
+const orNull = <Value>(written: Value | null | undefined): Value | null => written ?? null;
+
 export const clusterFrom = (written: z.output<typeof clusterSchema>): Cluster => {
   const { accelerator: card, devicesPerNode } = written;
   return {
@@ -161,18 +173,20 @@ export const clusterFrom = (written: z.output<typeof clusterSchema>): Cluster =>
     accelerator: {
       ...card,
       peak: withoutAbsent(card.peak),
-      narrowEfficiency: card.narrowEfficiency ?? null,
-      kernels: card.kernels ?? null,
+      narrowEfficiency: orNull(card.narrowEfficiency),
+      kernels: orNull(card.kernels),
     },
-    cores: written.cores ?? null,
+    cores: orNull(written.cores),
+    wake: orNull(written.wake),
     scaleUpDomain: written.scaleUpDomain ?? devicesPerNode,
+    fabric: orNull(written.fabric),
     rails: written.rails ?? railsOf(devicesPerNode),
     hostMemory: written.hostMemory ?? hostMemoryOf(card.memory.value, devicesPerNode),
     hostMemoryBandwidth: written.hostMemoryBandwidth ?? hostMemoryBandwidthOf(devicesPerNode),
     price: written.price ?? [],
     hostPower: written.hostPower ?? hostPowerOf(card.power.value),
     collectives: written.collectives ?? NCCL,
-    bestMfu: written.bestMfu ?? null,
+    bestMfu: orNull(written.bestMfu),
   };
 };
 

@@ -11,6 +11,8 @@ import type {
   Watts,
 } from '../units/quantity.ts';
 
+import type { FabricPlan } from './conditions.ts';
+
 export const PROVENANCES = ['measured', 'calibrated', 'datasheet', 'assumed'] as const;
 export type Provenance = (typeof PROVENANCES)[number];
 
@@ -133,11 +135,15 @@ export interface Cluster {
   readonly devicesPerNode: number;
   /** Processor cores of a node, on which its devices are threads; null: each device is a processor of its own. */
   readonly cores: Figure<number> | null;
+  /** Until a thread that waits for a message goes on with it, where threads share cores; null: no time. */
+  readonly wake: Figure<Seconds> | null;
   /** Devices that reach each other over `scaleUp`: 8 in a DGX, 72 in an NVL72 rack; a multiple of the node. */
   readonly scaleUpDomain: number;
   readonly scaleUp: Link;
   /** The network between domains, per device (the node's NICs divided by its devices). */
   readonly nic: Link;
+  /** Null: nobody says how the nodes are wired. */
+  readonly fabric: FabricPlan | null;
   /** NICs of a node, each on a rail of its own. */
   readonly rails: Figure<number>;
   readonly pcie: Link;
@@ -145,6 +151,8 @@ export interface Cluster {
   readonly hostMemory: Figure<Bytes>;
   /** Per device: the node's, shared by its devices. */
   readonly hostMemoryBandwidth: Figure<BytesPerSecond>;
+  /** Of each device: what a framework and its libraries hold of its memory beside tensors. */
+  readonly runtimeMemory: Figure<Bytes>;
   /** Capacity of a node; bandwidth per device. */
   readonly ssd: { readonly capacity: Figure<Bytes>; readonly bandwidth: Figure<BytesPerSecond> };
   /** How device-hours are paid for; the shares add up to one. Empty where nobody said: then no dollars are promised. */

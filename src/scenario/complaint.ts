@@ -15,6 +15,9 @@ export interface Complaint extends Place {
   readonly suggestion: string | null;
 }
 
+/** A complaint by its key alone: whoever has read the file knows the place. */
+export type Finding = Omit<Complaint, keyof Place>;
+
 /** As `run.yaml:5:14 layout.tp: 3 does not divide 8 heads (did you mean 4?)`. */
 export const printComplaint = ({ file, line, column, path, message, suggestion }: Complaint): string => {
   const hint = suggestion === null ? '' : ` (did you mean ${suggestion}?)`;

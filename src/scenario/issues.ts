@@ -78,6 +78,8 @@ const sentences = (issue: Issue, tree: Tree): readonly Complaint[] => {
     const suggestion: unknown = issue.params?.['suggestion'];
     return [complaintAt(found, issue.message, { suggestion: typeof suggestion === 'string' ? suggestion : null })];
   }
+  if (found.value === '' && issue.code === 'too_small')
+    return [complaintAt(found, `is empty; wanted ${issue.message}`)];
   return [complaintAt(found, `${show(found.value)} is not ${issue.message}`, { suggestion: meantBy(found, issue) })];
 };
 

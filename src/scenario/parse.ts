@@ -1,8 +1,9 @@
 /** From the text of a scenario to a frozen, whole `Scenario`, or to every complaint at once. Nothing deeper checks again. */
 import type { z } from 'zod';
 import type { Cluster } from './cluster.ts';
-import type { Complaint } from './complaint.ts';
+import type { Complaint, Finding } from './complaint.ts';
 import { inLine, inReadingOrder } from './complaint.ts';
+import { conditionsFrom } from './conditions-schema.ts';
 import type { Fixed } from './contradictions.ts';
 import { contradictions } from './contradictions.ts';
 import { PRECISION } from './defaults.ts';
@@ -14,6 +15,7 @@ import type { Library } from './library.ts';
 import type { Model } from './model.ts';
 import { runContradictions } from './real-run-contradictions.ts';
 import { runFrom } from './real-run-schema.ts';
+import { reliabilityFrom } from './reliability-schema.ts';
 import {
   devicesAxis,
   layoutShape,
@@ -24,10 +26,15 @@ import {
 } from './scenario-schema.ts';
 import type { Scenario } from './scenario.ts';
 import type { Source, Tree } from './tree.ts';
-import { isRecord, readAt, readTree } from './tree.ts';
+import { isRecord, nearestAt, readAt, readTree } from './tree.ts';
 
 export type Parsed =
-  | { readonly kind: 'scenario'; readonly scenario: Scenario }
+  | {
+      readonly kind: 'scenario';
+      readonly scenario: Scenario;
+      /** Gives what is found later the place of its key, or of the nearest above it that was written. */
+      readonly complaintOf: (finding: Finding) => Complaint;
+    }
   | { readonly kind: 'complaints'; readonly complaints: readonly Complaint[] };
 
 export const parseScenario = (source: Source, library: Library): Parsed => {
@@ -52,7 +59,12 @@ export const parseScenario = (source: Source, library: Library): Parsed => {
     model: model.value,
     cluster: cluster.value,
   };
-  return { kind: 'scenario', scenario: deepFreeze({ ...named, ...questionOf(checked.data) }) };
+  const complaintOf = (finding: Finding): Complaint => ({ ...nearestAt(tree, finding.path.split('.')).at, ...finding });
+  return {
+    kind: 'scenario',
+    scenario: deepFreeze({ ...named, ...questionOf(checked.data, named) }),
+    complaintOf,
+  };
 };
 
 const refuse = (complaints: readonly Complaint[]): Parsed => ({
@@ -76,8 +88,13 @@ const titleOf = (text: string): string | null => {
 
 type Written = z.output<typeof scenarioSchema>;
 
-const questionOf = ({ layout, memory, ...written }: Written): Omit<Scenario, 'title' | 'model' | 'cluster'> => {
+const questionOf = (
+  { layout, memory, ...written }: Written,
+  { model, cluster }: Pick<Scenario, 'model' | 'cluster'>,
+): Omit<Scenario, 'title' | 'model' | 'cluster'> => {
   const { sequence, globalBatch, tokens } = written.workload;
+  const { software } = written;
+  const { runtimeMemory, fabric } = cluster;
   return {
     devices: written.devices,
     workload: written.workload,
@@ -85,7 +102,9 @@ const questionOf = ({ layout, memory, ...written }: Written): Omit<Scenario, 'ti
     precision: written.precision,
     recompute: written.recompute,
     offload: memory.offload,
-    software: written.software,
+    software: { ...software, frameworkMemory: software.frameworkMemory ?? runtimeMemory },
+    conditions: conditionsFrom(written.conditions, { hasFabric: fabric !== null }),
+    reliability: written.reliability === undefined ? null : reliabilityFrom(written.reliability, model, cluster),
     search: written.search,
     memoryMargin: memory.margin,
     ...runFrom(written, { tokens, stepTokens: sequence * globalBatch, seed: written.seed }),

@@ -90,14 +90,13 @@ export const dataShape = {
 };
 const data = closed(dataShape, 'a mapping of text, jsonl, tokenizer and so on');
 
+const keepWanted = 'all, or a whole number of at least 1';
 const checkpoint = closed(
   {
     folder: words.describe('Where checkpoints are saved, and found when the run goes on.'),
     every: steps.default(100).describe('Steps from one to the next; the last step is always saved.'),
     keep: z
-      .union([z.literal('all').transform((): null => null), whole(1)], {
-        error: 'all, or a whole number of at least 1',
-      })
+      .union([z.literal('all', { error: keepWanted }).transform((): null => null), whole(1)], { error: keepWanted })
       .default(2)
       .describe('The latest so many are kept, older ones removed; or all.'),
   },

@@ -1,12 +1,14 @@
 /** The keys of a scenario, apart from what a model and a cluster are made of. */
 import { z } from 'zod';
+import { conditionsSchema } from './conditions-schema.ts';
 import { clusterSchema } from './cluster-schema.ts';
 import type { Offload, Recompute } from './job.ts';
 import { CONTEXT_KINDS, NO_OFFLOAD, PRECISIONS, RECOMPUTE_MODULES, SCHEDULES, ZERO_STAGES } from './job.ts';
-import { ALLOCATOR_OVERHEAD, EXPERT_IMBALANCE, FRAMEWORK_MEMORY, PRECISION } from './defaults.ts';
+import { ALLOCATOR_OVERHEAD, EXPERT_IMBALANCE, PRECISION } from './defaults.ts';
 import { ratio } from '../units/quantity.ts';
 import { LAYERS_MAX, modelSchema } from './model-schema.ts';
 import { runShape } from './real-run-schema.ts';
+import { reliabilitySchema } from './reliability-schema.ts';
 import type { ContextRanks } from './scenario.ts';
 import { BREADTHS } from './scenario.ts';
 import { axis, closed, count, figure, flag, oneOf, share, size, whole, words } from './shape.ts';
@@ -170,8 +172,7 @@ const software = closed(
       .describe('Tokens an expert takes at most, over the mean; the rest is dropped. Absent: dropless.'),
     frameworkMemory: figure(size)
       .optional()
-      .transform((given) => given ?? FRAMEWORK_MEMORY)
-      .describe('Held by the framework on every card. Absent: 3GiB.'),
+      .describe("Held by the framework on every card. Absent: the cluster's runtimeMemory, 3GiB of a GPU."),
     allocatorOverhead: figure(share)
       .optional()
       .transform((given) => given ?? ALLOCATOR_OVERHEAD)
@@ -195,6 +196,8 @@ const shape = {
   search: oneOf(BREADTHS)
     .default('usual')
     .describe('What a free axis tries: what most people use, or everything that is legal.'),
+  conditions: conditionsSchema.prefault({}),
+  reliability: reliabilitySchema.optional(),
   seed: whole(0).default(1),
   ...runShape,
 };

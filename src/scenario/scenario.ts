@@ -1,8 +1,10 @@
 /** A scenario is the question as asked: a job in which any axis may be a list, or absent, to be searched. */
 import type { Cluster } from './cluster.ts';
+import type { Conditions } from './conditions.ts';
 import type { ContextKind, Offload, Precision, Recompute, ScheduleName, Software, Workload, ZeroStage } from './job.ts';
 import type { Model } from './model.ts';
 import type { RealRun } from './real-run.ts';
+import type { Reliability } from './reliability.ts';
 import type { Ratio } from '../units/quantity.ts';
 
 export const BREADTHS = ['usual', 'whole'] as const;
@@ -47,6 +49,10 @@ export interface Scenario extends RealRun {
   readonly recompute: Axis<Recompute>;
   readonly offload: Axis<Offload>;
   readonly software: Software;
+  /** What is not as it should be. */
+  readonly conditions: Conditions;
+  /** Null: nothing is said of failures. */
+  readonly reliability: Reliability | null;
   /** What a free axis tries: what every engine has and most people use, or everything that is legal. */
   readonly search: Breadth;
   /** Share of the card's memory that a plan must leave free: the winner of many estimates is biased upwards. */

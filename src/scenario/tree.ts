@@ -1,6 +1,6 @@
 /** YAML read into plain values that remember where each of them stands, so that a complaint can point at it. */
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
-import type { Document, ErrorCode, YAMLMap, YAMLParseError, YAMLSeq } from 'yaml';
+import type { Document, ErrorCode, Scalar, YAMLMap, YAMLParseError, YAMLSeq } from 'yaml';
 import type { z } from 'zod';
 import type { Complaint, Place } from './complaint.ts';
 import { nearestName } from './nearest.ts';
@@ -129,8 +129,8 @@ interface Scribe {
 const complain = (scribe: Scribe, offset: number, message: string, path = ''): void => {
   scribe.complaints.push({ ...scribe.placeAt(offset), path, message, suggestion: null });
 };
-const giveUp = (scribe: Scribe, offset: number, message: string): void => {
-  complain(scribe, offset, message);
+const giveUp = (scribe: Scribe, offset: number, message: string, path = ''): void => {
+  complain(scribe, offset, message, path);
   scribe.isLost = true;
 };
 
@@ -158,9 +158,22 @@ const readNode = (node: unknown, { path, key }: { path: string; key: Place }, sc
     const children = new Map(readItems(node, path, scribe));
     return { ...leaf, children, value: [...children.values()].map((child) => child.value) };
   }
+  if (isScalar(node) && !isPlain(node.value))
+    giveUp(
+      scribe,
+      start ?? 0,
+      `${tagOf(node)} makes something else of this than a text or a number; write it without`,
+      path,
+    );
   if (isAlias(node)) giveUp(scribe, start ?? 0, `*${node.source} is an alias; write the value itself`);
   return { ...leaf, value: isScalar(node) ? node.value : null };
 };
+
+/** Tags make bytes, dates and other things of what is written, which no key wants. */
+const isPlain = (value: unknown): boolean => value === null || typeof value !== 'object';
+
+/** As it is written. */
+const tagOf = ({ tag }: Scalar): string => (tag ?? 'its tag').replace(/^tag:yaml\.org,2002:/u, '!!');
 
 const readPairs = (map: YAMLMap, parent: string, scribe: Scribe): [string, Tree][] => {
   const seen = new Set<string>();

@@ -5,7 +5,7 @@ import type { Axis } from '../effects/group.ts';
 import type { Bytes, Flops, Seconds } from '../units/quantity.ts';
 
 /** Rungs of the ladder of fidelity, cheapest first. */
-export const FIDELITIES = ['bound', 'folded', 'message'] as const;
+export const FIDELITIES = ['bound', 'folded', 'full', 'message'] as const;
 export type Fidelity = (typeof FIDELITIES)[number];
 
 /**

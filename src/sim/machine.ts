@@ -5,7 +5,7 @@ import type { Dtype } from '../kernels/dtype.ts';
 import type { KernelRates, MatrixDtype } from '../scenario/cluster.ts';
 import type { Job } from '../scenario/job.ts';
 import type { Bytes, BytesPerSecond, FlopsPerSecond, Seconds } from '../units/quantity.ts';
-import { bytesPerSecond, flopsPerSecond, plus, times, transferTime } from '../units/quantity.ts';
+import { bytesPerSecond, flopsPerSecond, plus, times, transferTime, zeroSeconds } from '../units/quantity.ts';
 
 export interface Machine {
   /** Matrix rate of large multiplications, by operand format. */
@@ -18,6 +18,8 @@ export interface Machine {
   readonly kernels: KernelRates | null;
   /** On which the devices of a node are threads; null: each has its own. */
   readonly cores: number | null;
+  /** What it costs a rank to be woken by a message, where ranks are more than cores. */
+  readonly wake: Seconds;
   readonly links: Links;
   /** Achieved between a device and its host, and the time to start a copy. */
   readonly hostRate: BytesPerSecond;
@@ -59,6 +61,10 @@ export const peakOf = (
   throw new RangeError(`${cluster.accelerator.name} has no peak for ${dtype} or anything wider`);
 };
 
+/** A rank with a core of its own looks for its messages there, and need not be woken. */
+const wakeOf = ({ devices, cluster: { cores, wake } }: Job): Seconds =>
+  cores !== null && devices > cores.value ? (wake?.value ?? zeroSeconds) : zeroSeconds;
+
 export const machineOf = (job: Job): Machine => {
   const { accelerator, pcie, hostMemoryBandwidth, scaleUpDomain, ssd } = job.cluster;
   const rate = (asked: MatrixDtype): FlopsPerSecond => {
@@ -74,6 +80,7 @@ export const machineOf = (job: Job): Machine => {
     launch: accelerator.launch.value,
     kernels: accelerator.kernels,
     cores: job.cluster.cores?.value ?? null,
+    wake: wakeOf(job),
     links: linksOf(job),
     hostRate: bytesPerSecond(pcie.bandwidth.value * pcie.efficiency.value),
     hostLatency: pcie.latency.value,

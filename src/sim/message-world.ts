@@ -1,7 +1,8 @@
 /**
  * Answers effects with virtual time, event by event: every operation, every message of every collective, every lane.
- * The oracle of the other rungs, for worlds of up to 16 ranks.
+ * The oracle of the other rungs, for small worlds.
  */
+import { Lifecycles } from '../actors/lifecycles/lifecycles.ts';
 import { messageProgram } from '../collectives/collective.ts';
 import { pushTime } from '../collectives/link-rate.ts';
 import type { Compute, Load, Mark, Move, Program, Receive, ReceiveAny, Section, Send } from '../effects/effect.ts';
@@ -10,41 +11,30 @@ import { blocked, Descend, Strand } from '../effects/program.ts';
 import { sizeOf } from '../effects/tensor.ts';
 import type { Trace, TraceEntry } from '../effects/trace.ts';
 import { strandPath } from '../effects/trace.ts';
+import type { Op } from '../kernels/op.ts';
 import { costOf, isOnHost } from '../kernels/op.ts';
 import type { Rank } from '../units/identity.ts';
 import { blockId } from '../units/identity.ts';
 import type { Bytes, Instant, Seconds } from '../units/quantity.ts';
-import { instantZero, later, times, transferTime } from '../units/quantity.ts';
+import { instantZero, later, plus, times, transferTime, zeroSeconds } from '../units/quantity.ts';
 import { Agenda } from './agenda.ts';
 import { Choices } from './choices.ts';
 import { Draws } from './draws.ts';
 import { Cores } from './cores.ts';
+import { Detail } from './detail.ts';
 import type { Term } from './evaluation.ts';
 import type { Tier } from '../memory/tier.ts';
 import { opposite } from '../memory/tier.ts';
 import type { Reserved } from './lanes.ts';
 import { Lanes } from './lanes.ts';
-import { Lifecycles } from './lifecycles.ts';
 import type { Machine } from './machine.ts';
 import { hostTime, linkBetween } from './machine.ts';
 import { Mailbox } from './mailbox.ts';
 import { opTime } from './op-time.ts';
 import type { Path } from './path.ts';
 import { path, within } from './path.ts';
+import type { Setting } from './setting.ts';
 import { TERM_OF_AXIS, termOfOp } from './terms.ts';
-
-/** Something that happens to a card in the middle of a step. */
-export interface Incident {
-  readonly at: Instant;
-  readonly rank: Rank;
-  readonly event: 'degrade' | 'fail';
-}
-/** What happens to cards, and what it costs them: how many times longer a slow card takes, how long a new one. */
-export interface Conditions {
-  readonly incidents: readonly Incident[];
-  readonly slowdown: number;
-  readonly restart: Seconds;
-}
 
 export class MessageWorld implements World<Path> {
   readonly #machine: Machine;
@@ -60,24 +50,25 @@ export class MessageWorld implements World<Path> {
   /** Those of another world, to be made again; null: what is expected happens. */
   readonly #choices: Choices | null;
   readonly #trace: TraceEntry[] = [];
+  /** Null: nobody asks for more than spans and messages. */
+  readonly #detail: Detail | null;
   #now: Instant = instantZero;
   #blocks = 0;
 
-  constructor(
-    machine: Machine,
-    { seed, conditions, replayed = null }: { seed: number; conditions: Conditions; replayed?: Trace | null },
-  ) {
+  constructor(machine: Machine, { seed, conditions, replayed = null, isDetailed = false }: Setting) {
     this.#machine = machine;
     const { cores, scaleUpDomain } = machine;
     this.#lanes = new Lanes(cores === null ? null : new Cores(cores, scaleUpDomain));
     this.#choices = replayed === null ? null : new Choices(replayed);
     this.#slowdown = conditions.slowdown;
+    const note = (entry: TraceEntry): void => void this.#trace.push(entry);
+    this.#detail = isDetailed ? new Detail(() => this.#now, note) : null;
     this.#draws = new Draws(seed);
     this.#lifecycles = new Lifecycles({
       restart: conditions.restart,
       now: () => this.#now,
       after: (delay, act) => this.#agenda.add(later(this.#now, delay), act),
-      onPassage: (passage) => this.#trace.push(passage),
+      onPassage: note,
     });
     for (const { at, rank, event } of conditions.incidents)
       this.#agenda.add(at, () => this.#lifecycles.befall(rank, event));
@@ -88,11 +79,15 @@ export class MessageWorld implements World<Path> {
     send: (strand, effect) => this.#send(strand, effect),
     receive: (strand, effect) => this.#receive(strand, effect),
     receiveAny: (strand, effect) => this.#receiveAny(strand, effect),
-    allocate: ({ state }, { size, purpose, tier }) => {
+    allocate: ({ rank, state }, { size, purpose, tier }) => {
       state.tape.add(purpose, size, tier);
+      this.#detail?.allocated(rank, { purpose, size }, tier);
       return { id: blockId(this.#blocks++), size, purpose, at: null };
     },
-    release: ({ state }, { block }) => state.tape.add(block.purpose, -block.size),
+    release: ({ rank, state }, { block }) => {
+      state.tape.add(block.purpose, -block.size);
+      this.#detail?.released(rank, block);
+    },
     load: (strand, effect) => this.#load(strand, effect),
     store: (strand, { size }) =>
       this.#occupy(strand, 'storage', {
@@ -108,17 +103,21 @@ export class MessageWorld implements World<Path> {
     observe: () => 'go on',
     route: (strand, { expected }) => this.#route(strand, expected),
     mark: (strand, effect) => this.#mark(strand, effect),
-    collective: ({ rank }, effect) => new Descend(messageProgram(effect, rank)),
+    collective: (strand, effect) =>
+      new Descend(this.#detail?.collective(strand, effect) ?? messageProgram(effect, strand.rank)),
     section: (strand, effect) => this.#section(strand, effect),
   };
 
   fork(parent: Strand<Path>, name: string | null): Path {
     const child = path(this.#now, parent, strandPath(parent.state.name, name, parent.state.forkCount++));
     parent.state.tape.fork(child.tape);
+    this.#detail?.branched('fork', parent, child);
     return child;
   }
-  join({ state }: Strand<Path>, child: Strand<Path>): void {
+  join(strand: Strand<Path>, child: Strand<Path>): void {
+    const { state } = strand;
     this.#goOn(state, child.state.cause);
+    this.#detail?.branched('join', strand, child.state);
     if (child.state.parent?.state === state) state.tape.join(child.state.tape);
   }
   end({ state }: Strand<Path>): void {
@@ -145,7 +144,7 @@ export class MessageWorld implements World<Path> {
   #compute(strand: Strand<Path>, { op }: Compute): void | typeof blocked {
     const { state, rank } = strand;
     const duration = opTime(op, this.#machine);
-    const work = { name: op.kind, term: state.override ?? termOfOp(op), duration };
+    const work = { name: op.kind, op, term: state.override ?? termOfOp(op), duration };
     if (isOnHost(op)) return this.#occupy(strand, 'host', work);
     state.meter.execute(costOf(op).flops);
     if (duration === 0) return;
@@ -166,6 +165,7 @@ export class MessageWorld implements World<Path> {
   #move(strand: Strand<Path>, { block, to }: Move): typeof blocked {
     strand.state.tape.add(block.purpose, block.size, to);
     strand.state.tape.add(block.purpose, -block.size, opposite(to));
+    this.#detail?.moved(strand.rank, block, to);
     return this.#copy(strand, block.size, { name: 'move', to });
   }
   /** Each direction of the bus is a lane; what the loader reads is too little to be in the way. */
@@ -178,10 +178,11 @@ export class MessageWorld implements World<Path> {
   #occupy(
     strand: Strand<Path>,
     lane: string,
-    { name, term, duration }: { name: string; term: Term; duration: Seconds },
+    { name, op, term, duration }: { name: string; op?: Op; term: Term; duration: Seconds },
   ): typeof blocked {
-    const { start, end } = this.#reserve(strand.rank, lane, duration);
-    this.#trace.push({ kind: 'span', rank: strand.rank, lane, name, start, end });
+    const { rank } = strand;
+    const { start, end } = this.#reserve(rank, lane, duration);
+    this.#trace.push({ kind: 'span', rank, lane, name, start, end, ...this.#detail?.of(strand, op) });
     return this.#resumeAt(strand, end, term);
   }
 
@@ -223,7 +224,8 @@ export class MessageWorld implements World<Path> {
     if (reader !== null) {
       const effect = this.#awaited.get(reader)!;
       this.#awaited.delete(reader);
-      if (this.#read(reader, effect) !== blocked) this.#resume(reader, undefined, reader.state.cause);
+      if (this.#read(reader, effect, this.#machine.wake) !== blocked)
+        this.#resume(reader, undefined, reader.state.cause);
       return;
     }
     for (const [strand, effect] of this.#chooser)
@@ -244,22 +246,23 @@ export class MessageWorld implements World<Path> {
     return blocked;
   }
 
-  /** Where ranks share cores, each reads for itself what was sent to it, and computes nothing meanwhile. */
-  #read(strand: Strand<Path>, effect: Receive): void | typeof blocked {
+  /** `wake`: what it takes until a strand that had to wait goes on. Where ranks share cores, each reads for itself what was sent to it, and computes nothing meanwhile. */
+  #read(strand: Strand<Path>, effect: Receive, wake: Seconds = zeroSeconds): void | typeof blocked {
     const { rank } = strand;
-    if (this.#machine.cores === null) return this.#received(rank, effect);
+    if (this.#machine.cores === null) return this.#received(strand, effect);
     const { from, axis, into } = effect;
-    const duration = pushTime(sizeOf(into), linkBetween(this.#machine, from, rank));
+    const duration = plus(wake, pushTime(sizeOf(into), linkBetween(this.#machine, from, rank)));
     const { start, end } = this.#reserve(rank, 'compute', duration);
-    this.#trace.push({ kind: 'span', rank, lane: 'receive', name: axis, start, end });
+    this.#trace.push({ kind: 'span', rank, lane: 'receive', name: axis, start, end, ...this.#detail?.of(strand) });
     this.#agenda.add(end, () => {
-      this.#received(rank, effect);
+      this.#received(strand, effect);
       this.#resume(strand, undefined, TERM_OF_AXIS[axis]);
     });
     return blocked;
   }
-  #received(to: Rank, { from, axis, tag, into }: Receive): void {
-    this.#trace.push({ kind: 'receipt', from, to, axis, tag, size: sizeOf(into), at: this.#now });
+  #received(strand: Strand<Path>, { from, axis, tag, into }: Receive): void {
+    const more = this.#detail?.wait(strand);
+    this.#trace.push({ kind: 'receipt', from, to: strand.rank, axis, tag, size: sizeOf(into), at: this.#now, ...more });
   }
 
   #receiveAny(strand: Strand<Path>, effect: ReceiveAny): Rank | typeof blocked {
@@ -270,7 +273,7 @@ export class MessageWorld implements World<Path> {
       return blocked;
     }
     this.#mailbox.take({ from, to: strand.rank, tag }, strand);
-    this.#received(strand.rank, { kind: 'receive', from, axis, tag, into });
+    this.#received(strand, { kind: 'receive', from, axis, tag, into });
     return from;
   }
 
@@ -285,8 +288,11 @@ export class MessageWorld implements World<Path> {
     if (subject === 'stage') state.marks.set(event, this.#now);
   }
 
-  #section({ state }: Strand<Path>, { program, term, moment }: Section): Descend {
+  #section(strand: Strand<Path>, effect: Section): Descend {
+    const { state } = strand;
+    const { program, term, moment } = effect;
     if (moment !== null) state.tape.enter(moment);
-    return new Descend(term === null ? program() : within(state, term, program()));
+    const whole = term === null ? program() : within(state, term, program());
+    return new Descend(this.#detail?.section(strand, effect, whole) ?? whole);
   }
 }

@@ -14,9 +14,9 @@ import type { Instant } from '../units/quantity.ts';
 import { between, instantZero, latest, seconds } from '../units/quantity.ts';
 import type { Evaluation } from './evaluation.ts';
 import { machineOf } from './machine.ts';
-import type { Conditions } from './message-world.ts';
 import { MessageWorld } from './message-world.ts';
 import type { Path } from './path.ts';
+import type { Conditions } from './setting.ts';
 import type { StageCount } from './stage-report.ts';
 import { evaluationOf } from './stage-report.ts';
 
@@ -36,15 +36,17 @@ export interface Course {
   readonly itinerary?: Itinerary;
   /** The trace of another world whose choices by data are made again; null: what is expected happens. */
   readonly replayed?: Trace | null;
+  /** The trace tells what each rank holds, and what each strand is in the middle of, as well. */
+  readonly isDetailed?: boolean;
 }
 
 /** Runs the job, one step unless more are asked for, on all its ranks, and its supervisor beside them. */
 export const message = (
   job: Job,
   conditions: Conditions = CALM,
-  { itinerary = ONE_STEP, replayed = null }: Course = {},
+  { itinerary = ONE_STEP, replayed = null, isDetailed = false }: Course = {},
 ): MessageRun => {
-  const world = new MessageWorld(machineOf(job), { seed: job.seed, conditions, replayed });
+  const world = new MessageWorld(machineOf(job), { seed: job.seed, conditions, replayed, isDetailed });
   const ranks = Array.from({ length: job.devices }, (_, index) => rank(index));
   const programs = [...ranks, supervisorOf(job)].map((self) => ({ rank: self, program: cast(job, self, itinerary) }));
   const devices = world.run(programs).slice(0, job.devices);

@@ -1,6 +1,8 @@
 /** What a strand of a simulated rank carries from effect to effect. */
 import type { Program } from '../effects/effect.ts';
 import type { Strand } from '../effects/program.ts';
+import type { Scene } from '../effects/trace.ts';
+import { sceneOf } from '../effects/trace.ts';
 import { LedgerTape } from '../memory/ledger-tape.ts';
 import type { Instant } from '../units/quantity.ts';
 import type { Term } from './evaluation.ts';
@@ -17,6 +19,8 @@ export interface Path {
   override: Term | null;
   cause: Term;
   readonly marks: Map<string, Instant>;
+  /** What it is in the middle of, in a world that notes such things. */
+  scene: Scene;
 }
 
 export const path = (at: Instant, parent: Strand<Path> | null, name: string): Path => ({
@@ -29,6 +33,7 @@ export const path = (at: Instant, parent: Strand<Path> | null, name: string): Pa
   override: parent?.state.override ?? null,
   cause: 'bubble',
   marks: new Map(),
+  scene: parent === null ? sceneOf(name) : { ...parent.state.scene, strand: name },
 });
 
 /** Runs the program with everything it computes counted for `term`. */

@@ -49,6 +49,8 @@ export const parseBandwidth = (text: string | number): Reading<BytesPerSecond> =
 export const parseFlopsPerSecond = (text: string | number): Reading<FlopsPerSecond> =>
   read(text, SPEED, flopsPerSecond);
 export const parseSeconds = (text: string | number): Reading<Seconds> => read(text, TIME, seconds);
+/** What people wait for: `45s`, `10min`, `1h`, `2days`. */
+export const parseDuration = (text: string | number): Reading<Seconds> => read(text, DURATION, seconds);
 export const parseDollarsPerHour = (text: string | number): Reading<DollarsPerHour> =>
   read(text, PRICE, dollarsPerHour);
 /** What is paid once: `$32000`, `$32K`. */
@@ -179,6 +181,19 @@ const TIME: Dimension = {
   example: '2us',
   usual: 'us',
   units: plain({ s: 0, ms: -3, us: -6, ns: -9 }),
+  most: MOST,
+};
+const DURATION: Dimension = {
+  wanted: 'a time such as 10min or 1h',
+  example: '10min',
+  usual: 'min',
+  units: {
+    ms: { exponent: -3, factor: 1 },
+    s: { exponent: 0, factor: 1 },
+    min: { exponent: 0, factor: 60 },
+    h: { exponent: 0, factor: 3_600 },
+    days: { exponent: 0, factor: 86_400 },
+  },
   most: MOST,
 };
 const PRICE: Dimension = {

@@ -72,6 +72,7 @@ const calibrationOf = (processor: Processor, name = 'a processor'): Calibration 
       streams: { 'add fp32': { rate: stream, ...EXACT } },
     },
     link: { latency, bandwidth, ...EXACT },
+    wake: { best: 2e-5, middle: 3e-5 },
     thread: { best: 0.1, middle: 0.2 },
     memoryRate: { best: 1e10, middle: 9e9 },
   };
@@ -198,6 +199,16 @@ describe('the written file', () => {
         expect(calibrationText(calibration, unpainted)).toContain('matmul nn fp32');
       }),
       { numRuns: 30 },
+    );
+  });
+  test('holds next to nothing for a runtime: its ranks are threads, and no driver is behind them', () => {
+    fc.assert(
+      fc.property(anyProcessor, (processor) => {
+        const { runtimeMemory, accelerator } = clusterOf(calibrationOf(processor));
+        expect(runtimeMemory.value).toBe(64 * 2 ** 20);
+        expect(runtimeMemory.value).toBeLessThan(accelerator.memory.value);
+      }),
+      { numRuns: 5 },
     );
   });
   test('is a machine that jobs of up to 16 ranks are simulated on, and a slower one takes longer', () => {

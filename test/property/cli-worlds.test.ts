@@ -1,9 +1,11 @@
 /** Laws of `compare` and `trace` on the command line: what is refused, what is written, and what the exit code says. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { main } from '../../src/cli/command-line.ts';
 import { packageFile } from '../../src/cli/package-folder.ts';
@@ -62,6 +64,35 @@ describe('trace', () => {
     expect(readFileSync(timeline, 'utf8')).toContain(TIMELINE);
     expect(readdirSync(folder).filter((name) => name.includes('t.json'))).toEqual(['t.json']);
   });
+  it('leaves nothing behind when it is interrupted', async () => {
+    const command = [
+      packageFile('dist/cli/main.js'),
+      'trace',
+      ...small,
+      '--world',
+      'real',
+      '--steps',
+      '100',
+      '-o',
+      'i.json',
+    ];
+    const child = spawn(process.execPath, command, { cwd: folder, stdio: 'ignore' });
+    const ended = once(child, 'exit');
+    const partial = join(folder, `.i.json.${child.pid}`);
+    while (!existsSync(partial)) await delay(5);
+    child.kill('SIGINT');
+    expect((await ended)[0]).toBe(130);
+    expect(readdirSync(folder).filter((name) => name.includes('i.json'))).toEqual([]);
+  });
+  it('begins behind the steps that are skipped, at 0', async () => {
+    const whole = await run('trace', ...small, '-o', timeline, '--steps', '3');
+    const all = eventsIn(timeline) as readonly { ph: string; ts: number }[];
+    const late = await run('trace', ...small, '-o', timeline, '--steps', '2', '--skip', '1');
+    expect([whole.code, late.code]).toEqual([0, 0]);
+    const shown = (eventsIn(timeline) as typeof all).filter(({ ph }) => ph !== 'M');
+    expect(shown.length).toBeLessThan(all.filter(({ ph }) => ph !== 'M').length);
+    expect(Math.min(...shown.map(({ ts }) => ts))).toBe(0);
+  });
   it('overwrites nobody’s work', async () => {
     const letter = join(folder, 'letter.txt');
     writeFileSync(letter, 'Dear reader');
@@ -103,8 +134,8 @@ describe('compare', () => {
 
 describe('both', () => {
   it.each([
-    ['of which there are several', ['--tp', '1,2', '--dp', '1,2'], 2, 'layouts; wanted one'],
-    ['of too many ranks', ['--devices', '32', '--dp', '32', '--gbs', '64'], 2, '32 are too many'],
+    ['of which there are several', ['--tp', '1,2', '--dp', '1,2'], 4, 'layouts are allowed; wanted one'],
+    ['of too many ranks', ['--devices', '32', '--dp', '32', '--gbs', '64'], 4, '32 are too many'],
     ['that no rule allows', ['--zero', '2', '--pp', '2', '--dp', '1'], 3, 'ZeRO 2 does not go with a pipeline'],
   ])('refuse a layout %s', async (_, flags, code, words) => {
     const plain = [scenario, '--seq', '16'];
@@ -113,6 +144,18 @@ describe('both', () => {
       const ended = await run(...command, ...plain, ...gbs, ...microbatch, ...flags);
       expect({ code: ended.code, out: ended.out }).toEqual({ code, out: '' });
       expect(ended.err).toContain(words);
+    }
+    expect(existsSync(join(folder, 'refused.json'))).toBe(false);
+  });
+  it('refuse a model that has no room on this machine, as run does, before anything of it is there', async () => {
+    const asked = [scenario, '--model', 'llama-3-8b', '--seq', '16', '--gbs', '4', '--microbatch', '2'];
+    const refusals = [];
+    for (const command of [['compare'], ['trace', '--world', 'real', '-o', join(folder, 'refused.json')], ['run']])
+      refusals.push(await run(...command, ...asked));
+    for (const refusal of refusals) {
+      expect(refusal).toEqual(refusals[0]);
+      expect(refusal).toMatchObject({ code: 3, out: '' });
+      expect(refusal.err).toMatch(/GiB more than the .* that a thread can have/u);
     }
     expect(existsSync(join(folder, 'refused.json'))).toBe(false);
   });

@@ -2,13 +2,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Itinerary } from '../../src/actors/itinerary.ts';
+import { PHASES } from '../../src/effects/phase.ts';
 import type { Trace } from '../../src/effects/trace.ts';
 import { compareSchema, comparisonJson } from '../../src/report/compare-json.ts';
 import { comparisonText } from '../../src/report/compare-text.ts';
 import type { Comparison, RealWorld, World } from '../../src/report/compare.ts';
 import { compareWorlds, isAgreed } from '../../src/report/compare.ts';
+import { median } from '../../src/report/median.ts';
 import { unpainted } from '../../src/report/paint.ts';
-import { median, phasesOf, PHASES, stepEnds, stepTimes } from '../../src/report/step-times.ts';
+import { phasesOf, stepEnds, stepTimes } from '../../src/report/step-times.ts';
 import type { Job } from '../../src/scenario/job.ts';
 import { CALM, message } from '../../src/sim/message.ts';
 import { bytes, instant, seconds, sum } from '../../src/units/quantity.ts';
@@ -29,7 +31,7 @@ const execute = (job: Job): RealWorld => {
   const { trace, memory } = train(job, { steps: STEPS });
   const peaks = memory.map(({ peak }) => bytes(peak)).slice(0, job.devices);
   const ends = stepEnds(trace, { devices: job.devices, steps: STEPS });
-  return { trace, peaks, ends, held: peaks, backend: 'wasm', cores: 2 };
+  return { trace, peaks, ends, held: peaks, backend: 'wasm', cores: 2, load: 0 };
 };
 
 describe('by its trace, in either world', () => {
@@ -54,8 +56,9 @@ describe('by its trace, in either world', () => {
     },
   );
   test('the median lies in the middle', () => {
-    expect(median([3, 1, 2].map(seconds))).toBe(2);
-    expect(median([4, 1, 2, 3].map(seconds))).toBe(2.5);
+    expect(median([3, 1, 2])).toBe(2);
+    expect(median([4, 1, 2, 3])).toBe(2.5);
+    expect(median([])).toBeNull();
   });
 });
 
@@ -114,6 +117,44 @@ describe('a comparison', () => {
     const { error } = compare();
     expect(compare({ tolerance: Math.abs(error) }).isClose).toBe(true);
     expect(compare({ tolerance: Math.abs(error) * 0.999 }).isClose).toBe(false);
+  });
+  test('counts what the simulation lets an operation wait for its start between the operations, and no time twice', () => {
+    const { phases } = compare();
+    const run = { devices: job.devices, steps: STEPS };
+    const all = phasesOf(simulated.trace, run, SKIPPED);
+    const total = (of: typeof all): number => sum(PHASES.map((phase) => of[phase]));
+    expect(total(phases.simulated)).toBeCloseTo(total(all), 12);
+    const free = { ...job.cluster.accelerator.launch, value: seconds(0) };
+    const unlaunched = {
+      ...job,
+      cluster: { ...job.cluster, accelerator: { ...job.cluster.accelerator, launch: free } },
+    };
+    const none = compareWorlds(
+      { title: '', job: unlaunched, steps: STEPS, skipped: SKIPPED, tolerance: Infinity },
+      { simulated, real },
+    );
+    expect(job.cluster.accelerator.launch.value).toBeGreaterThan(0);
+    expect(phases.simulated.rest).toBeGreaterThan(none.phases.simulated.rest);
+    expect(phases.simulated.matrix).toBeLessThan(none.phases.simulated.matrix);
+    expect(none.phases.simulated).toEqual(all);
+    expect(phases.real).toEqual(none.phases.real);
+  });
+  test('warns of a machine with more to do than this', () => {
+    expect(textOf(compare())).not.toContain('load average');
+    expect(textOf(compare({ real: { ...real, load: 1.5 } }))).toContain('load average was 1.50');
+  });
+  test('calls it luck when times agree that follow from figures which nobody measured', () => {
+    const { accelerator } = job.cluster;
+    const as = (from: 'assumed' | 'measured'): Comparison => {
+      const peak = Object.fromEntries(
+        Object.entries(accelerator.peak).map(([dtype, one]) => [dtype, { ...one, from }]),
+      );
+      const memoryBandwidth = { ...accelerator.memoryBandwidth, from };
+      const cluster = { ...job.cluster, accelerator: { ...accelerator, peak, memoryBandwidth } };
+      return { ...compare(), job: { ...job, cluster } };
+    };
+    expect(textOf(as('assumed'))).toContain('is luck');
+    expect(textOf(as('measured'))).not.toContain('is luck');
   });
   test('says that a cluster knows nothing of cores, or how many share them', () => {
     expect(textOf(compare())).toContain('names no cores');

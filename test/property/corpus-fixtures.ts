@@ -6,7 +6,9 @@ import { afterAll } from 'vitest';
 import type { Tokens } from '../../src/effects/effect.ts';
 import type { Corpus } from '../../src/exec/data/corpus.ts';
 import { sampleTokens } from '../../src/exec/data/corpus.ts';
+import type { DataFaults } from '../../src/exec/data/data-faults.ts';
 import { loadCorpus } from '../../src/exec/data/load-corpus.ts';
+import { printComplaint } from '../../src/scenario/complaint.ts';
 import type { DataSource } from '../../src/scenario/real-run.ts';
 import { tinyModel } from '../worlds/jobs.ts';
 import { PLAIN_RUN } from '../worlds/plain-run.ts';
@@ -21,6 +23,9 @@ export const file = (name: string, content: string | Uint8Array): string => {
   writeFileSync(full, content);
   return name;
 };
+
+/** Of a file of this test, by its name. */
+export const fullPath = (name: string): string => join(folder, name);
 
 export interface Asked {
   readonly data?: Partial<DataSource>;
@@ -43,13 +48,18 @@ const load = async ({ data = {}, sequence = 8, seed = 1, vocabulary = 256, valid
 };
 export const corpusOf = async (asked: Asked = {}): Promise<Corpus> => {
   const reading = await load(asked);
-  if (reading.kind === 'complaints') throw new Error(reading.complaints.join('\n'));
+  if (reading.kind === 'complaints') throw new Error(linesOf(reading).join('\n'));
   return reading.corpus;
 };
 export const complaintsOf = async (asked: Asked): Promise<readonly string[]> => {
   const reading = await load(asked);
-  return reading.kind === 'complaints' ? reading.complaints : [];
+  return reading.kind === 'complaints' ? linesOf(reading) : [];
 };
+/** What has a key of the scenario, without the places that only its reader knows; then what has a place in a file. */
+const linesOf = ({ findings, complaints }: DataFaults): readonly string[] => [
+  ...findings.map((finding) => printComplaint({ file: '', line: 0, column: 0, ...finding }).slice(':0:0 '.length)),
+  ...complaints,
+];
 
 export const sampled = (corpus: Corpus, source: Partial<Tokens> = {}): readonly number[] => {
   const whole = { batch: 1, starts: [0], length: corpus.sequence };

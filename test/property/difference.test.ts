@@ -21,7 +21,7 @@ const NAMES = { before: 'a.json', after: 'b.json' };
 const few = { numRuns: 40 };
 
 const textOf = (candidate: Candidate): string =>
-  jsonText(simulateJson(candidate, { title: 'One layout', matching: 1, bands: NO_BANDS }));
+  jsonText(simulateJson(candidate, { title: 'One layout', matching: 1, disturbed: null, bands: NO_BANDS }));
 const read = (text: string): Side => {
   const reading = readAnswer(text);
   if (reading.kind === 'refusal') throw new Error(reading.reason);

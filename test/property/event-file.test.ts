@@ -34,7 +34,9 @@ test('a file begins with its version, and with the step from which on earlier fi
   const [version, start] = eventsIn(eventFileStart({ step: 100, at: seconds(1.5) }));
   expect(version).toEqual({ wallTime: 1.5, step: 0, version: 'brain.Event:2', session: null, scalars: {} });
   expect(start).toEqual({ wallTime: 1.5, step: 100, version: null, session: 1, scalars: {} });
-  expect(eventFileName({ at: seconds(1_700_000_000.9), host: 'a' })).toBe('events.out.tfevents.1700000000.a');
+  expect(eventFileName({ at: seconds(1_700_000_000.9), host: 'a', index: 0 })).toBe(
+    'events.out.tfevents.1700000000.a.0',
+  );
 });
 
 test('one altered byte of a record is found', () => {
@@ -55,6 +57,7 @@ test('a step is shown under the tags of torchtitan, its tokens a second by devic
     loss: 2.5,
     learningRate: 1e-3,
     gradientNorm: 0.75,
+    gradientFactor: 1,
     time: seconds(0.5),
     tokensPerSecond: 800,
     validationLoss: 2.75,

@@ -153,3 +153,9 @@ describe('messages', () => {
     for (const slots of [1, 4, 64]) expect((await onThreads(job, 2, slots)).results).toEqual(expectedFinds(job, 2));
   });
 });
+
+test('a message is heard when it comes, although another strand of the rank sleeps for longer', async () => {
+  const milliseconds = 1500;
+  const { results } = await onThreads({ kind: 'nap', milliseconds, messageAfter: 100 }, 2);
+  expect(results[0]).toBeLessThan(milliseconds);
+});

@@ -170,7 +170,6 @@ test('what a rank asks of the run around it arrives there whole, and so do the a
   const services: Partial<Services> = {
     load: note,
     store: note,
-    mark: note,
     observe: (effect) => {
       note(effect);
       return 'stop';
@@ -185,13 +184,23 @@ test('what a rank asks of the run around it arrives there whole, and so do the a
       new Int32Array(buffer, byteOffset, 3).set([4, 5, 6]);
       yield* load(ids, { kind: 'states', state: 'weight', runs: () => [] });
       yield* store(bytes(0), { kind: 'commit', step: 3 });
-      yield* mark('stage', 'drain');
       const answer = yield* observe({ subject: 'step', step: 1, tensor: ids });
       return [answer, yield* route(ids, [0, 0, 0]), yield* draw('dropout')];
     })();
   expect(resultOf(program, services)).toEqual(['stop', [5, 6, 7], 0.7]);
-  expect(seen).toEqual(['load', 'store', 'mark', 'observe']);
+  expect(seen).toEqual(['load', 'store', 'observe']);
   expect(() => resultOf(program, { ...services, route: () => [1] })).toThrow('a route of 1 numbers: want 3');
+});
+
+test('lives move on as their charts say, in the order of the marks, and no other way', () => {
+  const living = (events: readonly string[]): (() => Program<void>) =>
+    function* () {
+      for (const event of events) yield* mark('stage', event);
+    };
+  const { recorders } = run([living(['fill', 'steady', 'drain', 'finish'])]);
+  const passages = recorders[0]!.log.entries.filter((entry) => entry.kind === 'passage');
+  expect(passages.map(({ event }) => event)).toEqual(['fill', 'steady', 'drain', 'finish']);
+  expect(() => run([living(['drain'])])).toThrow('stage');
 });
 
 /** Allocates, moves, copies and forks as its steps say. */

@@ -55,7 +55,7 @@ test('what a rank began with, stored and loaded again, is the same in any format
           rank,
           states: [heldStates(memory, { tensor, state: 'weight', runs: () => runs })],
         });
-      commit(folder, { ranks: ranks.length, keep: 1, progress: progressAt(1) });
+      commit(folder, { ranks: ranks.length, progress: progressAt(1) });
       const reader = new CheckpointReader(folder.disk, latestIn(folder.disk, folder.path)!);
       for (const { runs, size, memory, tensor } of ranks) {
         const again = tensorFor(size, dtype);

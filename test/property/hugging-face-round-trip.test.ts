@@ -200,7 +200,7 @@ test('weights that are missing, of another shape or of another model are named a
     skip: (name) => name === 'model.norm.weight',
     more: { 'model.layers.7.self_attn.q_proj.weight': [8, 6] },
   });
-  disk.files.set('/model/model.safetensors', disk.files.get('/model/model.safetensors.new')!);
+  disk.rename('/model/model.safetensors.new', '/model/model.safetensors');
   expect(() => new PublishedWeights(disk, '/model', { ...llama(1, 2), ffn: 6 })).toThrow(
     /gate_proj.weight is \[5, 6\], wanted \[6, 6\]; .*model.norm.weight is missing; .*layers.7.* is no weight of this model/u,
   );
@@ -230,11 +230,22 @@ test('a model whose arithmetic is not ours is refused, with all that differs', (
   expect(withConfig({ model_type: 'qwen2' })).toThrow(/weights of model_type "qwen2" are not known here/u);
 });
 
+test('a mixture that no known class has is compared with the class of mixtures, in words', () => {
+  const { experts, ...rest } = mixtral(3, 2);
+  const shared = { ...rest, experts: { ...experts!, sharedFfn: 4, layers: [false, true, true] } };
+  expect(() => familyOf(shared)).toThrow(
+    'test is none of gpt2, llama, mistral, mixtral: nearest is mixtral, which has no shared expert; experts in every layer, and no dense one',
+  );
+  expect(() => familyOf({ ...llama(1, 2), predictors: 1 })).toThrow(
+    /nearest is llama, which has nothing that predicts further tokens$/u,
+  );
+});
+
 test('a model that no known class has is not exported, with the reasons why not, and nothing is left of the attempt', () => {
   const disk = memoryDisk();
   const odd = { ...llama(1, 2), parallelBlock: true, activation: 'relu' } as const;
   expect(() => exportModel(disk, '/model', exported(odd))).toThrow(
-    /is no gpt2, llama, mistral, mixtral: activation is "relu", and "silu" in llama; parallelBlock is true/u,
+    'test is none of gpt2, llama, mistral, mixtral: nearest is llama, which has activation silu, not relu; parallelBlock false, not true',
   );
   const lacking: Exported = {
     ...exported(gpt(1, 2)),

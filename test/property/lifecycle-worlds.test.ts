@@ -11,7 +11,7 @@ import type { Job } from '../../src/scenario/job.ts';
 import { microbatchesOf } from '../../src/scenario/job.ts';
 import type { MessageRun } from '../../src/sim/message.ts';
 import { CALM, message } from '../../src/sim/message.ts';
-import type { Conditions, Incident } from '../../src/sim/message-world.ts';
+import type { Conditions, Incident } from '../../src/sim/setting.ts';
 import { rank } from '../../src/units/identity.ts';
 import { instantZero, later, seconds } from '../../src/units/quantity.ts';
 import { positions } from '../worlds/collective-case.ts';

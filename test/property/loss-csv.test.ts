@@ -7,10 +7,11 @@ import { expect, test } from 'vitest';
 import { RunRecord } from '../../src/cli/run-record.ts';
 import { ticksBetween } from '../../src/report/axis-ticks.ts';
 import type { StepRow } from '../../src/report/loss-csv.ts';
-import { LOSS_HEADER, lossCsvUpTo, lossLine, parseLossCsv } from '../../src/report/loss-csv.ts';
+import { LOSS_HEADER, lossLine, parseLossCsv } from '../../src/report/loss-csv.ts';
 import { lossCurve } from '../../src/report/loss-curve.ts';
 import { lossSketch } from '../../src/report/loss-sketch.ts';
 import { bytes, seconds } from '../../src/units/quantity.ts';
+import type { ReadEvent } from '../worlds/event-reader.ts';
 import { eventsIn } from '../worlds/event-reader.ts';
 
 const rowAt = (step: number, loss = 5 - step / 100): StepRow => ({
@@ -19,6 +20,7 @@ const rowAt = (step: number, loss = 5 - step / 100): StepRow => ({
   loss,
   learningRate: 1e-3,
   gradientNorm: 0.5,
+  gradientFactor: 1,
   time: seconds(0.125),
   tokensPerSecond: 8192,
   validationLoss: step % 10 === 0 ? loss + 0.1 : null,
@@ -31,6 +33,7 @@ const anyRow = fc.record({
   loss: anyNumber,
   learningRate: anyNumber,
   gradientNorm: anyNumber,
+  gradientFactor: anyNumber,
   time: fc.nat().map((ms) => seconds(ms / 1e3)),
   tokensPerSecond: fc.nat(),
   validationLoss: fc.option(anyNumber),
@@ -47,20 +50,30 @@ test('losses are read as they were written, bit for bit, those that are no numbe
     }),
   );
   expect(LOSS_HEADER + lossLine(rowAt(10, 4.5))).toBe(
-    'step,tokens,loss_nats,learning_rate,gradient_norm,ms,tokens_per_second,validation_loss_nats\n' +
-      '10,10240,4.5,0.001,0.5,125.000,8192.0,4.6\n',
+    'step,tokens,loss_nats,learning_rate,gradient_norm,gradient_factor,ms,tokens_per_second,validation_loss_nats\n' +
+      '10,10240,4.5,0.001,0.5,1,125.000,8192.0,4.6\n',
   );
 });
 
 test('a run that goes on from a step repeats none and misses none, wherever the file was cut off', () => {
   const text = LOSS_HEADER + rowsUpTo(20).map(lossLine).join('');
-  fc.assert(
-    fc.property(fc.integer({ min: LOSS_HEADER.length, max: text.length }), fc.nat(25), (end, step) => {
-      const kept = parseLossCsv(lossCsvUpTo(text.slice(0, end), step)).map((row) => row.step);
-      const whole = text.slice(0, end).split('\n').length - 2;
-      expect(kept).toEqual(Array.from({ length: Math.min(step, whole) }, (_, index) => index + 1));
-    }),
-  );
+  const folder = mkdtempSync(join(tmpdir(), 'run-'));
+  const path = join(folder, 'loss.csv');
+  try {
+    fc.assert(
+      fc.property(fc.integer({ min: LOSS_HEADER.length, max: text.length }), fc.nat(25), (end, step) => {
+        writeFileSync(path, text.slice(0, end));
+        new RunRecord(folder, step).close('a');
+        const whole = text.slice(0, end).split('\n').length - 2;
+        expect(parseLossCsv(readFileSync(path, 'utf8')).map((row) => row.step)).toEqual(
+          Array.from({ length: Math.min(step, whole) }, (_, index) => index + 1),
+        );
+      }),
+      { numRuns: 30 },
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
   expect(() => parseLossCsv('a,b\n')).toThrow(/"a,b" is no header/u);
   expect(() => parseLossCsv(`${LOSS_HEADER}1,2\n`)).toThrow(/"1,2" is no row/u);
 });
@@ -79,20 +92,35 @@ test('the files of a run that was interrupted and went on are those of one that 
     record('parts', 10, 30);
     const file = (name: string, path: string): string => readFileSync(join(folder, name, path), 'utf8');
     for (const path of ['loss.csv', 'loss.svg']) expect(file('parts', path)).toBe(file('whole', path));
+    // Two that begin in one second too: a record that was cut off spoils no other's.
+    expect(readdirSync(join(folder, 'parts', 'tensorboard'))).toHaveLength(2);
     const events = readdirSync(join(folder, 'parts', 'tensorboard')).flatMap((name) =>
       eventsIn(readFileSync(join(folder, 'parts', 'tensorboard', name))),
     );
     expect(events.filter(({ session }) => session === 1).map(({ step }) => step)).toEqual([1, 11]);
     expect(events.filter(({ scalars }) => 'grad_norm' in scalars)).toHaveLength(17 + 20);
+    expect(stepsShown(events)).toEqual(rowsUpTo(30).map(({ step }) => step));
     expect(new RunRecord(join(folder, 'parts'), 5).rows.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5]);
     writeFileSync(join(folder, 'in the way'), '');
-    expect(() => new RunRecord(join(folder, 'in the way'), 0)).toThrow(/in the way: .*(EEXIST|ENOTDIR)/u);
+    expect(() => new RunRecord(join(folder, 'in the way'), 0)).toThrow(/in the way.*: .*(EEXIST|ENOTDIR)/u);
     writeFileSync(join(folder, 'parts', 'loss.csv'), 'something else\n');
-    expect(() => new RunRecord(join(folder, 'parts'), 5)).toThrow(/loss.csv: "something else" is no header/u);
+    for (const step of [0, 5])
+      expect(() => new RunRecord(join(folder, 'parts'), step)).toThrow(
+        /loss.csv is there already.*"something else" is no header/u,
+      );
+    expect(file('parts', 'loss.csv')).toBe('something else\n');
   } finally {
     rmSync(folder, { recursive: true });
   }
 });
+
+/** As TensorBoard's event accumulator has it: a session that starts forgets what was said of its step and of later ones. */
+const stepsShown = (events: readonly ReadEvent[]): readonly number[] =>
+  events.reduce<readonly number[]>((steps, { step, session, scalars }) => {
+    if (session === SESSION_START) return steps.filter((one) => one < step);
+    return 'grad_norm' in scalars ? [...steps, step] : steps;
+  }, []);
+const SESSION_START = 1;
 
 test('ticks are round, ascend, and stay within the axis', () => {
   // An axis is no shorter than what its labels can tell apart.

@@ -1,7 +1,9 @@
 /** The law that the product stands on: however a job is spread over ranks, it learns what one rank would learn. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Job } from '../../src/scenario/job.ts';
+import { initialStates } from '../../src/exec/checkpoint/held-states.ts';
+import type { StatesSource } from '../../src/exec/checkpoint/reader.ts';
+import type { Job, Layout } from '../../src/scenario/job.ts';
 import { nameOf } from '../worlds/job-case.ts';
 import { anyRealJob, onOneRank, REAL_FAMILIES, smallJob } from '../worlds/real-jobs.ts';
 import { tinyJob } from '../worlds/jobs.ts';
@@ -76,6 +78,28 @@ test('the same mesh twice is the same to the last bit', () => {
     { numRuns: 5 },
   );
 });
+
+test.each<Partial<Layout>>([{ dp: 2 }, { dp: 2, zero: 1 }, { pp: 2 }, { tp: 2 }])(
+  'where nothing limits them, gradients that are not finite ruin a mesh as they ruin one rank: %j',
+  (layout) => {
+    const whole = smallJob(
+      tinyJob({ layout, model: { layers: 2 }, workload: { globalBatch: 4 } }),
+      REAL_FAMILIES['gpt, untied']!,
+    );
+    const job = { ...whole, training: { ...whole.training, clip: null } };
+    const seed = initialStates(7);
+    const huge: StatesSource = {
+      read: (state, run, into) => {
+        seed.read(state, run, into);
+        if (run.share.name.includes('head')) into.set(into.map((one) => 1e21 * one));
+      },
+      close: () => seed.close(),
+    };
+    const [one, mesh] = [onOneRank(job), job].map((each) => train(each, { steps: 3, source: huge }).losses);
+    expect(one!.some((loss) => !Number.isFinite(loss))).toBe(true);
+    expect(mesh!.map((loss) => Number.isFinite(loss))).toEqual(one!.map((loss) => Number.isFinite(loss)));
+  },
+);
 
 test('a run that is told to stop ends behind that step on every rank, also where nothing is saved', () => {
   const job = smallJob(tinyJob({ layout: { pp: 2, dp: 2 }, model: { layers: 2 } }), REAL_FAMILIES['gpt']!);

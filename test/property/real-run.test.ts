@@ -101,7 +101,7 @@ test('each mistake is named at its place, with what was wanted', () => {
     ['checkpoint: {folder: a, keep: 0}', /checkpoint\.keep: 0 is not a whole number of at least 1/u],
     ['checkpoint: {folder: a, every: never}', /checkpoint\.every: never is not a whole number/u],
     ['device: gpu', /device: gpu is not one of auto, cpu/u],
-    ['output: ""', /output: "" is not a text/u],
+    ['output: ""', /output: is empty; wanted a text/u],
   ];
   for (const [lines, complaint] of cases) expect(said(lines)).toEqual([expect.stringMatching(complaint)]);
 });
@@ -166,4 +166,16 @@ test('the example explains every key of a run, and what it shows is right', () =
   for (const name of Object.keys(PLAIN_RUN.data)) expect(shown).toMatch(new RegExp(`^  ${name}: `, 'mu'));
   for (const name of ['train', 'data', 'checkpoint', 'device', 'output'])
     expect(shown).toMatch(new RegExp(`^${name}:`, 'mu'));
+});
+
+test('what a key wants is said in our words, whatever form the mistake has', () => {
+  expect(said('checkpoint: {folder: saved, keep: ALL}')).toEqual([
+    expect.stringMatching(/checkpoint\.keep: ALL is not all, or a whole number of at least 1 \(did you mean all\?\)$/u),
+  ]);
+  expect(said('data: {text: ""}')).toEqual([expect.stringMatching(/data\.text: is empty; wanted a text/u)]);
+});
+test('a tag that makes no text of a text is complained of where it stands', () => {
+  expect(printed(withKeys('train: !!binary aGk='))).toEqual([
+    expect.stringMatching(/^run\.yaml:12:17 train: !!binary makes something else of this than a text or a number/u),
+  ]);
 });

@@ -64,7 +64,7 @@ describe('a prediction', () => {
     fc.assert(
       fc.property(candidates, bandsFiles, (candidate, bands) => {
         const [with_, without] = [bands, NONE].map((file) =>
-          simulateJson(candidate, { title: 'One layout', matching: 1, bands: file }),
+          simulateJson(candidate, { title: 'One layout', matching: 1, disturbed: null, bands: file }),
         );
         expect({ ...with_, band: null }).toEqual(without);
       }),

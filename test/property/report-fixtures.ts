@@ -5,6 +5,7 @@ import { AXES } from '../../src/effects/group.ts';
 import { PURPOSES } from '../../src/memory/purpose.ts';
 import type { Candidate, Infeasible, Neighbour, Plan, Verdict } from '../../src/plan/plan.ts';
 import { keyed } from '../../src/report/json.ts';
+import { CALM } from '../../src/scenario/conditions.ts';
 import type { Job } from '../../src/scenario/job.ts';
 import { NO_OFFLOAD, PLAIN_LAYOUT, PRECISIONS } from '../../src/scenario/job.ts';
 import { DEFAULT_TRAINING } from '../../src/scenario/training.ts';
@@ -180,6 +181,8 @@ const scenarioOf = (job: Job): Scenario => ({
   workload: job.workload,
   layout: FREE,
   offload: [NO_OFFLOAD],
+  conditions: CALM,
+  reliability: null,
   precision: ['bf16'],
   recompute: null,
   software,

@@ -24,7 +24,9 @@ describe('the JSON of every command', () => {
         planSchema.parse(returned(planJson(plan, bands)));
         planSchema.parse(returned(planJson(none, bands)));
         planSchema.parse(returned(planJson({ ...none, kind: 'unfinished' }, bands)));
-        simulateSchema.parse(returned(simulateJson(candidate, { title: 'One layout', matching: 1, bands })));
+        simulateSchema.parse(
+          returned(simulateJson(candidate, { title: 'One layout', matching: 1, disturbed: null, bands })),
+        );
       }),
       { numRuns: 40 },
     );
@@ -72,7 +74,7 @@ describe('the JSON of every command', () => {
   it('carries the band of the class of its winner, and null where there is none', () => {
     fc.assert(
       fc.property(candidates, bandsFiles, (candidate, bands) => {
-        const { band } = simulateJson(candidate, { title: 'One layout', matching: 1, bands });
+        const { band } = simulateJson(candidate, { title: 'One layout', matching: 1, disturbed: null, bands });
         const own = bands.classes.find((one) => one.class === jobClassOf(candidate.job));
         if (own === undefined) expect(band).toBeNull();
         else {
@@ -102,7 +104,7 @@ describe('a shipped JSON Schema', () => {
   it('refuses a field that the code does not write', () => {
     const [candidate] = fc.sample(candidates, 1);
     if (candidate === undefined) throw new Error('one candidate was asked for');
-    const json = simulateJson(candidate, { title: 'One layout', matching: 1, bands: NO_BANDS });
+    const json = simulateJson(candidate, { title: 'One layout', matching: 1, disturbed: null, bands: NO_BANDS });
     expect(simulateSchema.safeParse({ ...json, elapsed_s: 1 }).success).toBe(false);
   });
 });

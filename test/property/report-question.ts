@@ -35,6 +35,8 @@ export const cluster: Cluster = {
   },
   devicesPerNode: 8,
   cores: null,
+  wake: null,
+  fabric: null,
   scaleUpDomain: 8,
   scaleUp: link(300e9),
   nic: link(25e9),
@@ -42,6 +44,7 @@ export const cluster: Cluster = {
   pcie: link(25e9),
   hostMemory: figure(bytes(2 ** 40)),
   hostMemoryBandwidth: figure(bytesPerSecond(2e11)),
+  runtimeMemory: figure(bytes(3 * 2 ** 30)),
   ssd: { capacity: figure(bytes(2 ** 43)), bandwidth: figure(bytesPerSecond(6e9)) },
   price: [
     {

@@ -70,11 +70,16 @@ describe('a run that cannot save', () => {
     const { status, stdout, stderr } = limited(64, 'full');
     expect({ status, stdout }).toEqual({ status: 4, stdout: '' });
     expect(stderr).toMatch(
-      /^error: rank \d: .*step-000006\.partial: rank \d cannot store its part; there is no earlier/u,
+      /^error: rank \d: .*step-000006\.partial: rank \d cannot store its part; there is no earlier/mu,
     );
     expect(existsSync(join(folder, 'full-saved'))).toBe(false);
     expect(curve(folder, 'full')).toHaveLength(6);
-    expect(await run(folder, ...into('full'))).toMatchObject({ code: 0, err: '' });
+    const again = await run(folder, ...into('full'));
+    expect(again).toMatchObject({
+      code: 0,
+      err: expect.stringMatching(/its losses in .*full\/earlier-1\n/u) as string,
+    });
+    expect(curve(folder, 'full/earlier-1')).toHaveLength(6);
     expect(curve(folder, 'full')).toHaveLength(STEPS);
   });
 });

@@ -1,10 +1,9 @@
 /** Laws of what `angel-sim run` refuses: all of it in words, with its exit code, before anything is trained or written. */
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
-import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkpointAt } from '../../src/cli/run-start.ts';
+import { thisProcess } from '../../src/exec/claim/holder.ts';
 import { into, place, refused, run, start } from '../worlds/small-run.ts';
 
 const here = place();
@@ -34,8 +33,17 @@ describe('a checkpoint is refused', () => {
   const resume = ['--resume', 'whole-saved', ...into('other')];
   it.each([
     ['of another model', ['--set', 'model.layers=3'], /model\.layers: the checkpoint has 2, the run 3/u],
-    ['of other sequences', ['--seq', '8'], /tokenizer: the checkpoint has "bytes, 16 a sequence.*the run "bytes, 8 a/u],
-    ['of other data', ['--set', 'data.text=run.yaml'], /tokenizer: the checkpoint has "bytes.*text/u],
+    ['of other sequences', ['--seq', '8'], /workload\.sequence: the checkpoint has 16, the run 8/u],
+    [
+      'of other data',
+      ['--set', 'data.text=run.yaml'],
+      /data\.text or data\.tokenizer: the checkpoint has \d+ tokens of bytes, checksum .*, the run \d+/u,
+    ],
+    [
+      'of another split',
+      ['--set', 'data.validation=20%'],
+      /data\.validation: the checkpoint keeps \d+ of \d+ tokens for it, the run \d+/u,
+    ],
     ['of another batch', ['--gbs', '16'], /workload\.globalBatch: the checkpoint has 8, the run 16/u],
     ['of another order of samples', ['--set', 'train.seed=2'], /train\.seed: the checkpoint has 1, the run 2/u],
   ])('%s', async (_, flags, complaint) => {
@@ -97,8 +105,7 @@ describe('a place that cannot be written to is refused', () => {
 
   it('while another run has it, and no longer once that one is gone', async () => {
     const claim = (holder: object): void => file('whole/.in-use', JSON.stringify(holder));
-    const alive = readFileSync(`/proc/${process.pid}/stat`, 'utf8').split(' ')[21];
-    const self = { host: hostname(), process: process.pid, since: alive };
+    const self = thisProcess();
     for (const holder of [self, { ...self, host: 'elsewhere' }]) {
       claim(holder);
       await expectRefusal(into('whole'), 4, /whole is in use by another run, process \d+ on/u);
@@ -126,9 +133,45 @@ describe('nonsense is refused, all of it at once', () => {
       [/50257 tokens, more than the 256/u],
     ],
     ['too little text', ['--set', 'data.text=short.txt'], 4, [/train split are too few/u, /validation split/u]],
-    ['a layout that cannot be', ['--tp', '2', '--dp', '1'], 3, [/ZeRO 1 needs dp > 1/u]],
-    ['more ranks than threads', ['--devices', '32', '--dp', '32', '--gbs', '128'], 2, [/32 are too many.*up to 16/u]],
-    ['several layouts', ['--zero', '0,1'], 2, [/allows 2 layouts; wanted one/u]],
+    [
+      'a layout that cannot be',
+      ['--tp', '2', '--dp', '1'],
+      3,
+      [/^run\.yaml:\d+:\d+ layout\.zero: ZeRO 1 needs dp > 1 \(did you mean 0\?\)$/mu],
+    ],
+    [
+      'a layout that breaks several rules',
+      ['--tp', '2', '--dp', '1', '--schedule', 'gpipe'],
+      3,
+      [/layout\.zero: ZeRO 1/u, /layout\.schedule: .*did you mean 1f1b/u],
+    ],
+    [
+      'more ranks than threads',
+      ['--devices', '32', '--dp', '32', '--gbs', '128'],
+      4,
+      [/^run\.yaml:\d+:\d+ devices: 32 are too many.*up to 16/mu],
+    ],
+    [
+      'several layouts, with the axes that are open and the best of their values',
+      ['--zero', '0,1', '--set', 'recompute=[none, full]'],
+      4,
+      [
+        /4 layouts are allowed; wanted one/u,
+        /^run\.yaml:\d+:\d+ layout\.zero: is left open, 0, 1; wanted one value \(did you mean [01]\?\)$/mu,
+        /recompute: is left open, none, full;.*did you mean none/u,
+      ],
+    ],
+    [
+      'what is not computed yet, with data that is not there',
+      ['--offload', 'optimizer:dram', '--set', 'software.attention=unfused', '--set', 'data.text=nowhere.txt'],
+      4,
+      [
+        /^run\.yaml:\d+:\d+ memory\.offload\.optimizer: dram is not done yet/mu,
+        /^run\.yaml:\d+:\d+ software\.attention: unfused/mu,
+        /nowhere\.txt: there is/u,
+      ],
+    ],
+    ['more steps than the run has', ['--steps', '25'], 2, [/--steps 25: the run has 24; .*--set train\.steps=25/u]],
     ['two places to begin', ['--fresh', '--resume', 'whole-saved'], 2, [/--fresh and --resume exclude each other/u]],
     ['a rank that is not there', ['--drill', '2@1'], 2, [/there is no rank 2; wanted 0 to 1/u]],
     [

@@ -84,12 +84,12 @@ const entry = (from: number, to: number): object => ({
 test('a header that leaves a gap, overlaps, goes beyond the file, or is not understood is refused', () => {
   headerFor({ b: entry(8, 12), a: entry(0, 8) }, 12);
   for (const [entries, size, complaint] of [
-    [{ a: entry(0, 8), b: entry(12, 16) }, 16, /b starts at/u],
-    [{ a: entry(0, 8), b: entry(4, 12) }, 12, /b starts at/u],
+    [{ a: entry(0, 8), b: entry(12, 16) }, 16, /"b" starts at/u],
+    [{ a: entry(0, 8), b: entry(4, 12) }, 12, /"b" starts at/u],
     [{ a: entry(0, 8) }, 12, /wanted the/u],
     [{ a: entry(0, 8) }, 4, /wanted the/u],
-    [{ a: { ...entry(0, 8), shape: [3] } }, 8, /a has 8 bytes, wanted 12 of F32/u],
-    [{ a: { ...entry(0, 8), dtype: 'F12' } }, 8, /says of a is not understood/u],
+    [{ a: { ...entry(0, 8), shape: [3] } }, 8, /"a" has 8 bytes, wanted 12 of F32/u],
+    [{ a: { ...entry(0, 8), dtype: 'F12' } }, 8, /says of "a" is not understood/u],
     ['no json', 0, /its header is no JSON/u],
   ] as const)
     expect(() => headerFor(entries, size)).toThrow(complaint);

@@ -2,9 +2,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Trace } from '../../src/effects/trace.ts';
+import { behindSteps } from '../../src/report/late-trace.ts';
+import { stepEnds } from '../../src/report/step-times.ts';
 import { timelineText } from '../../src/report/timeline.ts';
 import { traceJson, traceSchema, traceText } from '../../src/report/trace-summary.ts';
-import { message } from '../../src/sim/message.ts';
+import { CALM, message } from '../../src/sim/message.ts';
 import { anyRealJob } from '../worlds/real-jobs.ts';
 import { train } from '../worlds/training.ts';
 
@@ -17,11 +19,16 @@ interface Event {
   readonly ts: number;
   readonly dur?: number;
   readonly id?: number;
-  readonly args?: { readonly name?: string; readonly bytes?: number; readonly tag?: number };
+  readonly args?: {
+    readonly name?: string;
+    readonly bytes?: number;
+    readonly tag?: number;
+    readonly sort_index?: number;
+  };
 }
 
 const eventsOf = (trace: Trace, devices: number): readonly Event[] => {
-  const text = timelineText(trace, { title: 'a "job"', world: 'real', devices });
+  const text = timelineText(trace, { title: 'a "job"', world: 'real', devices, hasDevices: true });
   return (JSON.parse(text) as { traceEvents: readonly Event[] }).traceEvents;
 };
 
@@ -69,6 +76,45 @@ describe('the timeline of a job', () => {
         expect(new Set(names).size).toBe(job.devices + 1);
       }),
       { numRuns: 8 },
+    );
+  });
+  test('shows the lanes of every rank in one order, and a loader where no device is fed', () => {
+    fc.assert(
+      fc.property(anyRealJob(4), fc.boolean(), (job, hasDevices) => {
+        const { trace } = message(job);
+        const text = timelineText(trace, { title: 't', world: 'simulated', devices: job.devices, hasDevices });
+        const { traceEvents: events } = JSON.parse(text) as { traceEvents: readonly Event[] };
+        const laneOf = new Map<string, string>();
+        for (const { name, pid, tid, args } of events)
+          if (name === 'thread_name') laneOf.set(`${pid} ${tid}`, args!.name!);
+        const placeOf = new Map<string, Set<number>>();
+        for (const { name, pid, tid, args } of events) {
+          const lane = laneOf.get(`${pid} ${tid}`)!;
+          if (name === 'thread_sort_index') placeOf.set(lane, (placeOf.get(lane) ?? new Set()).add(args!.sort_index!));
+        }
+        expect([...placeOf.keys()].toSorted()).toEqual([...new Set(laneOf.values())].toSorted());
+        for (const places of placeOf.values()) expect(places.size).toBe(1);
+        expect(placeOf.has(hasDevices ? 'pcie' : 'loader')).toBe(true);
+        expect(placeOf.has(hasDevices ? 'loader' : 'pcie')).toBe(false);
+      }),
+      { numRuns: 6 },
+    );
+  });
+  test('of later steps begins at 0 and holds what happened in them, for as long as it took', () => {
+    fc.assert(
+      fc.property(anyRealJob(4), (job) => {
+        const steps = { devices: job.devices, steps: 3 };
+        const itinerary = { first: 1, last: 3, validatesEvery: null, savesEvery: null };
+        const { trace } = message(job, CALM, { itinerary });
+        const late = behindSteps(trace, steps, 2);
+        const ends = stepEnds(trace, steps);
+        expect(stepEnds(late, { ...steps, steps: 9 }).at(-1)).toBe(ends[2]! - ends[1]!);
+        const starts = late.flatMap((entry) => (entry.kind === 'span' ? [entry.start] : []));
+        expect(Math.min(...starts)).toBeGreaterThanOrEqual(0);
+        expect(late.length).toBeLessThan(trace.length);
+        expect(behindSteps(trace, steps, 0)).toHaveLength(trace.length);
+      }),
+      { numRuns: 6 },
     );
   });
   test('is summed up as JSON by its schema, and in words', () => {

@@ -24,11 +24,21 @@ const bothOf = (job: Job, steps: number): Worlds => {
   return { simulated: message(job, CALM, { itinerary, replayed: real.trace }), real };
 };
 
+/** The states that the lives of each rank went through, by rank and subject. */
+const livesOf = (trace: Trace): Readonly<Record<string, readonly string[]>> => {
+  const lives: Record<string, string[]> = {};
+  for (const entry of trace)
+    if (entry.kind === 'passage') (lives[`${entry.rank} ${entry.subject}`] ??= []).push(`${entry.event}: ${entry.to}`);
+  return lives;
+};
+
 const expectAgreement = (job: Job, steps: number): void => {
   const { simulated, real } = bothOf(job, steps);
   const name = nameOf(job);
   expect(channelsOf(real.trace).length, name).toBeGreaterThan(0);
   expect(differences(simulated.trace, real.trace), name).toEqual([]);
+  expect(livesOf(real.trace), name).toEqual(livesOf(simulated.trace));
+  expect(Object.keys(livesOf(real.trace)), name).toContain(`${job.devices} job`);
   for (const [rank, { memory }] of simulated.reports.entries()) {
     expect(real.memory[rank]!.peak, `peak of rank ${rank}, ${name}`).toBe(memory.peak);
     expect(real.memory[rank]!.peakByPurpose, `peak of rank ${rank}, ${name}`).toEqual(memory.peakByPurpose);

@@ -65,6 +65,8 @@ export const clusterWith = (memory: number): Cluster => ({
   },
   devicesPerNode: 8,
   cores: null,
+  wake: null,
+  fabric: null,
   scaleUpDomain: 8,
   scaleUp: link,
   nic: link,
@@ -72,6 +74,7 @@ export const clusterWith = (memory: number): Cluster => ({
   pcie: link,
   hostMemory: figure(1e12),
   hostMemoryBandwidth: figure(1e11),
+  runtimeMemory: figure(1e9),
   ssd: { capacity: figure(1e13), bandwidth: figure(1e10) },
   price: [
     {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { Share, ShareRun, State } from '../../src/effects/share.ts';
 import { elementsOfShape } from '../../src/effects/share.ts';
 import type { Dtype } from '../../src/kernels/dtype.ts';
-import { commit } from '../../src/exec/checkpoint/commit.ts';
+import { commit, tidy } from '../../src/exec/checkpoint/commit.ts';
 import type { CheckpointFolder } from '../../src/exec/checkpoint/folder.ts';
 import { fromFloats, floatTypeOf } from '../../src/exec/checkpoint/floats.ts';
 import type { Progress } from '../../src/exec/checkpoint/manifest.ts';
@@ -125,9 +125,10 @@ export const progressAt = (step: number): Progress => ({
   layout: { tp: 1 },
   precision: 'fp32',
   seed: 7,
-  tokenizer: 'bytes',
+  training: { learningRate: 3e-3 },
+  data: { tokenizer: 'bytes', tokens: 'a1b2c3d4e5', trainTokens: 90, validationTokens: 10, sequence: 8 },
+  batch: 4,
   sequence: step * 4,
-  draws: {},
 });
 
 /** Every rank stores its part, and the last one makes a checkpoint of it. */
@@ -150,5 +151,6 @@ export const storeAll = (
     const states = STORED_STATES.map((state) => heldBy(runs, model, { state, dtype: 'fp32' }));
     storeRank(folder, { step, rank, states });
   }
-  commit(folder, { ranks: ranks.length, keep, progress: progressAt(step) });
+  commit(folder, { ranks: ranks.length, progress: progressAt(step) });
+  tidy(folder, step, keep);
 };

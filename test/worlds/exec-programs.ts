@@ -1,5 +1,5 @@
 /** Programs of a few lines that run in both worlds, on threads too: what they do is plain data. */
-import { allocate, compute, receive, release, send } from '../../src/effects/ask.ts';
+import { allocate, compute, now, receive, release, send, sleep } from '../../src/effects/ask.ts';
 import type { Program } from '../../src/effects/effect.ts';
 import { member, positionIn } from '../../src/effects/group.ts';
 import { fork, join } from '../../src/effects/program.ts';
@@ -9,7 +9,7 @@ import type { Arena } from '../../src/exec/arena.ts';
 import { operandOf } from '../../src/exec/operand.ts';
 import { accumulate } from '../../src/kernels/op/element-wise.ts';
 import type { Rank } from '../../src/units/identity.ts';
-import { bytes } from '../../src/units/quantity.ts';
+import { bytes, seconds } from '../../src/units/quantity.ts';
 import type { Service } from '../../examples/parameter-server.ts';
 import { filled, serveParameters, workTowards } from '../../examples/parameter-server.ts';
 import type { CollectiveCase } from './collective-case.ts';
@@ -32,6 +32,8 @@ export type Job =
   | { readonly kind: 'ping-pong'; readonly rounds: number; readonly burst: number; readonly elements: number }
   /** Each worker wants the weights to be near a number of its own. */
   | { readonly kind: 'parameters'; readonly service: Service; readonly targets: readonly number[] }
+  /** A strand of rank 0 sleeps while another one waits for a message that comes in between. */
+  | { readonly kind: 'nap'; readonly milliseconds: number; readonly messageAfter: number }
   | { readonly kind: 'mutual wait' }
   | { readonly kind: 'failure'; readonly rank: number }
   | { readonly kind: 'endless'; readonly rank: number };
@@ -52,6 +54,8 @@ export const programOf = (job: Job, stand: Stand): Program<unknown> => {
       return pingPong(job, stand);
     case 'parameters':
       return parameters(job, stand);
+    case 'nap':
+      return nap(job, stand);
     case 'mutual wait':
       return mutualWait(stand);
     case 'failure':
@@ -189,6 +193,22 @@ function* parameters(
   yield* workTowards(target, service);
   yield* release(target.block);
   return null;
+}
+
+/** When rank 0 had its message, in milliseconds from when it began to wait. */
+function* nap({ milliseconds, messageAfter }: Extract<Job, { kind: 'nap' }>, stand: Stand): Program<number | null> {
+  const message = yield* tensorOf(stand, 1, () => 1);
+  if (stand.self === 1) {
+    yield* sleep(seconds(messageAfter / 1000));
+    yield* send(member(WORLD, 0), { axis: 'pp', tag: 1, tensor: message });
+    return null;
+  }
+  const start = yield* now();
+  const asleep = yield* fork(sleep(seconds(milliseconds / 1000)));
+  yield* receive(member(WORLD, 1), { axis: 'pp', tag: 1, into: message });
+  const heard = yield* now();
+  yield* join(asleep);
+  return (heard - start) / 1e6;
 }
 
 function* mutualWait({ self }: Stand): Program<void> {

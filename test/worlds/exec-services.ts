@@ -10,7 +10,6 @@ export const plainServices = (now: () => Instant): Services => ({
   load: refuse,
   store: refuse,
   observe: refuse,
-  mark: refuse,
   route: (found) => found,
   draw: () => 0.5,
   now,

@@ -59,6 +59,8 @@ export const tinyCluster: Cluster = {
   },
   devicesPerNode: 8,
   cores: null,
+  wake: null,
+  fabric: null,
   scaleUpDomain: 8,
   scaleUp: { bandwidth: figure(300e9), efficiency: figure(0.8), latency: figure(2e-6) },
   nic: { bandwidth: figure(25e9), efficiency: figure(0.95), latency: figure(5e-6) },
@@ -66,6 +68,7 @@ export const tinyCluster: Cluster = {
   pcie: { bandwidth: figure(31.5e9), efficiency: figure(0.8), latency: figure(5e-6) },
   hostMemory: figure(1e12),
   hostMemoryBandwidth: figure(200e9),
+  runtimeMemory: figure(1e9),
   ssd: { capacity: figure(10e12), bandwidth: figure(5e9) },
   price: [
     {

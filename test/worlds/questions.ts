@@ -5,6 +5,7 @@ import { FREE } from '../../src/plan/edits.ts';
 import type { Pool } from '../../src/plan/pool.ts';
 import { ruleAgainst } from '../../src/plan/rules.ts';
 import { runTask } from '../../src/plan/task.ts';
+import { CALM } from '../../src/scenario/conditions.ts';
 import type { Recompute } from '../../src/scenario/job.ts';
 import { NO_OFFLOAD, SCHEDULES, ZERO_STAGES } from '../../src/scenario/job.ts';
 import type { Axis, LayoutSpace, Scenario } from '../../src/scenario/scenario.ts';
@@ -27,6 +28,8 @@ export const tinyScenario = (parts: Partial<Scenario> = {}): Scenario => ({
   precision: ['bf16'],
   recompute: null,
   offload: [NO_OFFLOAD],
+  conditions: CALM,
+  reliability: null,
   // Little of the framework's memory, so that layouts differ in theirs.
   software: { ...tinySoftware, frameworkMemory: figure(1e5) },
   search: 'usual',

@@ -61,13 +61,21 @@ export interface Started {
   readonly ended: Promise<Ended>;
 }
 
+/** What a run that nobody watches writes of how far it is. */
+const LOG = /^(?:step [\d,]+ of [\d,]+: .*|checkpoint of step \d+ saved)\n/gmu;
+/** All else that it has to say. */
+const said = (err: string): string => err.replaceAll(LOG, '');
+
 /** The built command in a process of its own, whose runtime is given `flags`. */
 export const start = (folder: string, argv: readonly string[], flags: readonly string[] = []): Started => {
   const child = spawn(process.execPath, [...flags, packageFile('dist/cli/main.js'), ...argv], { cwd: folder });
   let [out, err] = ['', ''];
   child.stdout.on('data', (text: Buffer) => (out += text.toString()));
   child.stderr.on('data', (text: Buffer) => (err += text.toString()));
-  return { child, ended: once(child, 'close').then(([code]) => ({ code: code as number | null, out, err })) };
+  return {
+    child,
+    ended: once(child, 'close').then(([code]) => ({ code: code as number | null, out, err: said(err) })),
+  };
 };
 export const run = (folder: string, ...more: readonly string[]): Promise<Ended> =>
   start(folder, ['run', 'run.yaml', ...more]).ended;

@@ -47,7 +47,10 @@ export interface Trained {
 }
 
 /** Tokens of no language, the same for every run. */
-const corpusOf = (vocabulary: number, { sequence, sequences }: { sequence: number; sequences: number }): Corpus => {
+export const corpusOf = (
+  vocabulary: number,
+  { sequence, sequences }: { sequence: number; sequences: number },
+): Corpus => {
   const length = sequence * sequences + 1;
   const tokens = new Uint16Array(new SharedArrayBuffer(2 * length));
   let state = 12_345;
@@ -56,7 +59,14 @@ const corpusOf = (vocabulary: number, { sequence, sequences }: { sequence: numbe
     tokens[index] = (state >>> 16) % vocabulary;
   }
   const split = { documents: 1, start: 0, tokens: length, sequences };
-  return { tokens, sequence, seed: 1, splits: { train: split, validation: split }, fingerprint: '' };
+  return {
+    tokens,
+    sequence,
+    seed: 1,
+    splits: { train: split, validation: split },
+    fingerprint: '',
+    tokenizerFile: null,
+  };
 };
 
 export interface Training {
@@ -67,11 +77,13 @@ export interface Training {
   readonly schedule?: Schedule;
   /** Whoever watches has had enough behind that step; nothing is saved then. */
   readonly stopsAfter?: number;
+  /** Of the trace. */
+  readonly isDetailed?: boolean;
 }
 
 export const train = (
   job: Job,
-  { steps, kernels = 'wasm', source = initialStates(7), schedule, stopsAfter = Infinity }: Training,
+  { steps, kernels = 'wasm', source = initialStates(7), schedule, stopsAfter = Infinity, isDetailed = false }: Training,
 ): Trained => {
   const itinerary: Itinerary = {
     first: 1,
@@ -97,9 +109,9 @@ export const train = (
   const seats = localTransports(memories).map((transport, index) => {
     const self = ranks[index]!;
     const arena = new Arena(memories[index]!);
-    const recorder = new Recorder(self, now);
+    const recorder = new Recorder(self, now, { isDetailed });
     const isSupervisor = self === supervisorOf(job);
-    const { backend } = backendOf(isSupervisor ? 'wasm' : kernels, arena, false);
+    const backend = backendOf(isSupervisor ? 'wasm' : kernels, arena);
     const onObservation = (observation: Observation) => {
       observations.push(observation);
       return observation.step < stopsAfter ? ('go on' as const) : ('stop' as const);

@@ -25,6 +25,8 @@ export interface Calibration {
   readonly link: LinkFit;
   /** To start a thread, to let it do nothing and to see it end. */
   readonly thread: Span;
+  /** Until a thread that sleeps goes on with a message. */
+  readonly wake: Span;
   /** Bytes a second that are read and written by a copy of more than caches hold. */
   readonly memoryRate: { readonly best: number; readonly middle: number };
 }
@@ -40,6 +42,8 @@ export interface CalibrationOrder {
 /** Jobs are trained more than once, with the others in between, so that whatever disturbs one disturbs all of them. */
 const SWEEPS = 2;
 const STEPS = 15;
+/** More would have to share what a small machine's memory gives. */
+const CREWS_MAX = 8;
 
 export const calibrate = async ({ jobs, kernels, onPart }: CalibrationOrder): Promise<Calibration> => {
   const [host, before] = [hostOf(), loadNow()];
@@ -50,12 +54,17 @@ export const calibrate = async ({ jobs, kernels, onPart }: CalibrationOrder): Pr
   for (let sweep = 0; sweep < SWEEPS; sweep++)
     for (const job of jobs) {
       onPart(`${job.model.name} in ${job.precision}`, part++, count);
-      const [rank] = await timeTraining(job, { steps: STEPS, kernels });
-      timings.push(...rank!.timings);
-      backend = rank!.backend;
+      // As many at once as there are cores: that is how fast each is when all of them work.
+      const crews = Array.from({ length: Math.min(host.cores, CREWS_MAX) }, () =>
+        timeTraining(job, { steps: STEPS, kernels }),
+      );
+      for (const [rank] of await Promise.all(crews)) {
+        timings.push(...rank!.timings);
+        backend = rank!.backend;
+      }
     }
   onPart('messages between threads', part++, count);
-  const { messages, threadSeconds } = await timeMessages();
+  const { messages, threadSeconds, wakeSeconds } = await timeMessages();
   onPart('memory', part, count);
   const copies = timeCopies();
   const rateAt = (seconds: number): number => (2 * copies.bytes) / seconds;
@@ -66,6 +75,7 @@ export const calibrate = async ({ jobs, kernels, onPart }: CalibrationOrder): Pr
     operations: fitOps(timings),
     link: fitLink(messages),
     thread: { best: Math.min(...threadSeconds), middle: quantile(threadSeconds, 0.5) },
+    wake: { best: undisturbed(wakeSeconds), middle: quantile(wakeSeconds, 0.5) },
     memoryRate: { best: rateAt(undisturbed(copies.seconds)), middle: rateAt(quantile(copies.seconds, 0.5)) },
   };
 };

@@ -77,10 +77,9 @@ await playRank<MessageOrder>(({ rank: self, rankCount, job, arena, now: clock })
     load: refuse,
     store: refuse,
     observe: refuse,
-    mark: refuse,
     route: refuse,
     draw: refuse,
     now: clock,
   };
-  return { program: swept(job, { self, rankCount }), backend: backendOf('wasm', arena, false).backend, services };
+  return { program: swept(job, { self, rankCount }), backend: backendOf('wasm', arena), services };
 });

@@ -27,15 +27,21 @@ export interface MessageTimings {
   readonly messages: readonly MessageTiming[];
   /** From the call to the end of a thread that has nothing to do. */
   readonly threadSeconds: readonly number[];
+  /** Until a rank that sleeps at once reads what comes for it. */
+  readonly wakeSeconds: readonly number[];
 }
+
+/** Ranks that never look twice for a message, and sleep until it is there. */
+const NAP: MessageTask = { kind: 'message', elements: 1, rounds: 400 };
 
 /** Far apart in time, so that some of them find the other rank's core free. */
 const SWEEPS = 12;
 const STARTS = 4;
 
 export const timeMessages = async (thread = threadBeside('messages-thread')): Promise<MessageTimings> => {
-  const crewOf = async (rankCount: number, job: MessageOrder): Promise<readonly number[][]> => {
-    const crew = launch({ thread, rankCount, job, settings: defaultSettings(rankCount), onReport: () => {} });
+  const crewOf = async (rankCount: number, job: MessageOrder, own = {}): Promise<readonly number[][]> => {
+    const settings = { ...defaultSettings(rankCount), ...own };
+    const crew = launch({ thread, rankCount, job, settings, onReport: () => {} });
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the program of that thread returns
     return (await crew.ended)[0]!.result as number[][];
   };
@@ -46,6 +52,8 @@ export const timeMessages = async (thread = threadBeside('messages-thread')): Pr
     await crewOf(1, { tasks: [], sweeps: 0 });
     threadSeconds.push(Number(hrtime.bigint() - before) / 1e9);
   }
+  const [naps = []] = await crewOf(2, { tasks: [NAP], sweeps: 1 }, { spins: 0 });
   const messages = TASKS.map(({ kind, elements }, index) => ({ kind, elements, seconds: times[index]! }));
-  return { messages, threadSeconds };
+  // There and back: two sleepers are woken.
+  return { messages, threadSeconds, wakeSeconds: naps.map((round) => round / 2) };
 };

@@ -1,4 +1,5 @@
 /** Trains a job for a few steps on threads of this machine, to see how long each of its operations takes. */
+import { supervisorOf } from '../../actors/device.ts';
 import type { Job } from '../../scenario/job.ts';
 import type { Corpus } from '../data/corpus.ts';
 import { defaultSettings, launch } from '../launch.ts';
@@ -18,7 +19,14 @@ export const meaninglessCorpus = ({ model, workload: { sequence }, training: { s
   const tokens = new Uint16Array(new SharedArrayBuffer(2 * length));
   for (let index = 0; index < length; index++) tokens[index] = (index * STRIDE) % model.vocabulary;
   const split = { documents: 1, start: 0, tokens: length, sequences: SEQUENCES };
-  return { tokens, sequence, seed, splits: { train: split, validation: split }, fingerprint: 'none' };
+  return {
+    tokens,
+    sequence,
+    seed,
+    splits: { train: split, validation: split },
+    fingerprint: 'none',
+    tokenizerFile: null,
+  };
 };
 const SEQUENCES = 64;
 /** A prime, so that neighbours are far apart. */
@@ -36,8 +44,8 @@ export const timeTraining = async (
     rankCount: job.devices + 1,
     job: order,
     shared: meaninglessCorpus(job),
-    // The supervisor sleeps: the devices alone need cores.
     settings: defaultSettings(job.devices),
+    idlers: [supervisorOf(job)],
     onReport: () => {},
   });
   const outcomes = await crew.ended;

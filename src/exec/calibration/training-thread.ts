@@ -27,7 +27,7 @@ export interface TimedRank {
 const clock = (): number => Number(hrtime.bigint()) / 1e9;
 
 await playRank<TimedTraining>(({ rank, job: { job, itinerary, kernels }, shared, arena, now }) => {
-  const watch = new Stopwatch(backendOf(kernels, arena, false).backend, clock);
+  const watch = new Stopwatch(backendOf(kernels, arena), clock);
   const services = trainingServices({
     rank,
     arena,

@@ -1,16 +1,17 @@
 /** What makes a checkpoint of the files that all ranks have stored: the manifest, and the final name of the folder. */
 import { join } from 'node:path';
-import { STATES } from '../../effects/share.ts';
-import { missingFrom } from './coverage.ts';
+import { gapsIn } from './coverage.ts';
 import { CheckpointFault, inWords } from './fault.ts';
 import type { CheckpointFolder } from './folder.ts';
 import {
   discard,
   isOurs,
+  isRankRecord,
   MANIFEST,
   partialName,
   rankRecord,
   remove,
+  replacedName,
   stepName,
   stepsIn,
   whileFailing,
@@ -21,16 +22,15 @@ import type { Piece, Progress, RankRecord, TensorPieces } from './manifest.ts';
 import { manifestOf, parseRecord } from './manifest.ts';
 
 /**
- * Makes a checkpoint of what all `ranks` ranks have stored, and deletes the run's oldest beyond the last `keep`, at least
- * 1. Until the partial folder gets its final name there is no new checkpoint, and every earlier one is as it was.
+ * Makes a checkpoint of what all `ranks` ranks have stored. Until the partial folder gets its final name there is no new
+ * checkpoint, and every other one is as it was; once this returns, the new one outlasts a loss of power.
  */
 export const commit = (
   folder: CheckpointFolder,
-  { ranks, keep, progress }: { readonly ranks: number; readonly keep: number | null; readonly progress: Progress },
+  { ranks, progress }: { readonly ranks: number; readonly progress: Progress },
 ): void => {
   const { disk, path, run } = folder;
   const { step } = progress;
-  if (keep !== null && keep < 1) throw new RangeError(`the last ${keep} checkpoints cannot be kept: wanted at least 1`);
   try {
     const records = Array.from({ length: ranks }, (_, rank) => recordOfRank(folder, step, rank));
     const tensors = merged(records);
@@ -43,7 +43,6 @@ export const commit = (
     whileFailing(() => abandon(folder, step));
     throw inWords(error, `${join(path, stepName(step))} cannot be made whole; ${wholeBefore(disk, path, step)}`);
   }
-  prune(folder, step, keep);
 };
 
 const recordOfRank = (folder: CheckpointFolder, step: number, rank: number): RankRecord => {
@@ -69,38 +68,35 @@ const merged = (records: readonly RankRecord[]): Record<string, TensorPieces> =>
 
 /** A checkpoint that lacks elements must not take the place of one that has them. */
 const refuseGaps = (tensors: Readonly<Record<string, TensorPieces>>, name: string): void => {
-  const pieces = Object.values(tensors).flatMap((tensor) => tensor.pieces);
-  const states = STATES.filter((state) => pieces.some((piece) => piece.state === state));
-  const gaps = Object.entries(tensors).flatMap(([tensor, held]) => missingFrom(tensor, held, states));
+  const gaps = gapsIn(tensors);
   if (gaps.length > 0) throw new RangeError(`${name} would lack ${gaps.join('; ')}`);
 };
 
 const publish = (folder: CheckpointFolder, step: number): void => {
   const { disk, path } = folder;
-  const final = stepName(step);
-  if (disk.list(path).includes(final)) replace(folder, step);
-  else disk.rename(join(path, partialName(step)), join(path, final));
-  disk.syncFolder(path);
-  // The manifest says it all now.
-  for (const name of disk.list(join(path, final)))
-    if (/^rank-\d+\.json$/u.test(name)) disk.removeFile(join(path, final, name));
-};
-
-/** A run that went back to an earlier step comes past this one again. */
-const replace = (folder: CheckpointFolder, step: number): void => {
-  const { disk, path, run } = folder;
-  const final = stepName(step);
-  const replaced = `${final}.replaced`;
-  if (!isOurs(folder, final))
-    throw new CheckpointFault(`${join(path, final)} is there already and not of the run ${run}: it stays`);
-  disk.rename(join(path, final), join(path, replaced));
+  if (disk.list(path).includes(stepName(step))) makeRoom(folder, step);
   try {
-    disk.rename(join(path, partialName(step)), join(path, final));
+    disk.rename(join(path, partialName(step)), join(path, stepName(step)));
+    disk.syncFolder(path);
   } catch (error) {
-    whileFailing(() => disk.rename(join(path, replaced), join(path, final)));
+    whileFailing(() => giveRoomBack(folder, step));
     throw error;
   }
-  remove(folder, replaced);
+};
+
+/** A run that went back to an earlier step comes past this one again: what was there stays until the new one is whole. */
+const makeRoom = (folder: CheckpointFolder, step: number): void => {
+  const { disk, path, run } = folder;
+  const final = stepName(step);
+  if (!isOurs(folder, final))
+    throw new CheckpointFault(`${join(path, final)} is there already and not of the run ${run}: it stays`);
+  disk.rename(join(path, final), join(path, replacedName(step)));
+};
+
+const giveRoomBack = ({ disk, path }: CheckpointFolder, step: number): void => {
+  const names = disk.list(path);
+  if (names.includes(replacedName(step)) && !names.includes(stepName(step)))
+    disk.rename(join(path, replacedName(step)), join(path, stepName(step)));
 };
 
 /** Gives up a checkpoint that was begun; what was there before stays. */
@@ -109,11 +105,21 @@ export const abandon = (folder: CheckpointFolder, step: number): void => {
   if (isOurs(folder, name)) remove(folder, name);
 };
 
-/** Later ones were left behind by a run that went back to an earlier step: no run shall go on from them. */
-const prune = (folder: CheckpointFolder, step: number, keep: number | null): void => {
+/**
+ * Behind a commit, deletes what the checkpoint of that step stands for now, and the run's oldest beyond the last `keep`, at
+ * least 1. What can not be deleted takes room, and no checkpoint is the worse for it. Later ones are never touched.
+ */
+export const tidy = (folder: CheckpointFolder, step: number, keep: number | null): void => {
   const { disk, path } = folder;
-  const ours = stepsIn(disk, path).filter((one) => isOurs(folder, stepName(one)));
-  const before = ours.filter((one) => one <= step);
-  const old = keep === null ? [] : before.slice(0, Math.max(0, before.length - keep));
-  for (const one of [...old, ...ours.filter((later) => later > step)]) discard(folder, one);
+  if (keep !== null && keep < 1) throw new RangeError(`the last ${keep} checkpoints cannot be kept: wanted at least 1`);
+  const final = join(path, stepName(step));
+  try {
+    if (disk.list(path).includes(replacedName(step))) remove(folder, replacedName(step));
+    for (const name of disk.list(final)) if (isRankRecord(name)) disk.removeFile(join(final, name));
+    const ours = stepsIn(disk, path).filter((one) => one <= step && isOurs(folder, stepName(one)));
+    const old = keep === null ? [] : ours.slice(0, Math.max(0, ours.length - keep));
+    for (const one of old) discard(folder, one);
+  } catch (error) {
+    throw inWords(error, `${final} is whole, but what it makes needless in ${path} cannot be deleted`);
+  }
 };

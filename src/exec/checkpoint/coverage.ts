@@ -1,13 +1,19 @@
 /** Which elements of a whole tensor its pieces hold: of each state all of them, or the checkpoint is not whole. */
 import type { State } from '../../effects/share.ts';
-import { elementsOfShape } from '../../effects/share.ts';
+import { elementsOfShape, STATES } from '../../effects/share.ts';
 import type { TensorPieces } from './manifest.ts';
 import { runOfPiece } from './manifest.ts';
 import type { Range } from './ranges.ts';
 import { rangesOf } from './ranges.ts';
 
-/** The first element that is missing of each of the states, in words. */
-export const missingFrom = (name: string, tensor: TensorPieces, states: readonly State[]): readonly string[] =>
+/** Of every state that there is any of, the first element that is missing of each tensor, in words. */
+export const gapsIn = (tensors: Readonly<Record<string, TensorPieces>>): readonly string[] => {
+  const pieces = Object.values(tensors).flatMap((tensor) => tensor.pieces);
+  const states = STATES.filter((state) => pieces.some((piece) => piece.state === state));
+  return Object.entries(tensors).flatMap(([name, tensor]) => missingFrom(name, tensor, states));
+};
+
+const missingFrom = (name: string, tensor: TensorPieces, states: readonly State[]): readonly string[] =>
   states.flatMap((state) => {
     const ranges = tensor.pieces
       .filter((piece) => piece.state === state)

@@ -15,11 +15,13 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { systemCode } from './fault.ts';
+import { systemCode } from '../system-fault.ts';
 
 export interface Disk {
-  /** With its parents; one that is there already stays as it is. */
+  /** With its parents, all of which outlast a loss of power then; one that is there already stays as it is. */
   readonly makeFolder: (path: string) => void;
+  /** In a folder that is there; anything of that name is refused. */
+  readonly makeNewFolder: (path: string) => void;
   /** Names within a folder, in order; none when there is no such folder. */
   readonly list: (path: string) => readonly string[];
   /** An empty file to be written from its start; what was there under that name is gone. */
@@ -46,21 +48,47 @@ export interface Opened {
   readonly close: () => void;
 }
 
-/** Not mkdir's own recursion, which in some releases of Node never ends where a parent refuses (as in /proc). */
-const makeFolder = (path: string): void => {
-  if (existsSync(path)) return;
+/**
+ * One folder after another, each synced into its parent. Not mkdir's own recursion, which syncs none and in some releases of
+ * Node never ends where a parent refuses (as in /proc).
+ */
+export const makeWithParents = (
+  disk: Pick<Disk, 'makeNewFolder' | 'syncFolder'> & { readonly isThere: (path: string) => boolean },
+  path: string,
+): void => {
+  if (disk.isThere(path)) return;
   const parent = dirname(path);
-  if (parent !== path) makeFolder(parent);
+  if (parent !== path) makeWithParents(disk, parent);
   try {
-    mkdirSync(path);
+    disk.makeNewFolder(path);
   } catch (error) {
     // Another rank may have been faster.
     if (systemCode(error) !== 'EEXIST') throw error;
   }
+  disk.syncFolder(parent);
+};
+
+const makeNewFolder = (path: string): void => {
+  mkdirSync(path);
+};
+
+const syncFolder = (path: string): void => {
+  try {
+    const folder = openSync(path, 'r');
+    try {
+      fsyncSync(folder);
+    } finally {
+      closeSync(folder);
+    }
+  } catch (error) {
+    // Windows and some network disks sync no folders, and one that may not be read cannot be opened for it.
+    if (!['EPERM', 'EINVAL', 'EISDIR', 'EACCES'].includes(systemCode(error) ?? '')) throw error;
+  }
 };
 
 export const localDisk: Disk = {
-  makeFolder,
+  makeFolder: (path) => makeWithParents({ isThere: existsSync, makeNewFolder, syncFolder }, path),
+  makeNewFolder,
   list: (path) => {
     try {
       return readdirSync(path).toSorted();
@@ -89,17 +117,7 @@ export const localDisk: Disk = {
   rename: renameSync,
   removeFile: unlinkSync,
   removeFolder: rmdirSync,
-  syncFolder: (path) => {
-    const folder = openSync(path, 'r');
-    try {
-      fsyncSync(folder);
-    } catch (error) {
-      // Windows, and some network disks, sync no folders: a rename is all that they can be asked for.
-      if (!['EPERM', 'EINVAL', 'EISDIR'].includes(systemCode(error) ?? '')) throw error;
-    } finally {
-      closeSync(folder);
-    }
-  },
+  syncFolder,
 };
 
 /** The system may take fewer bytes than it is given. */

@@ -18,8 +18,12 @@ const OWN_FILE = /^(manifest\.json|rank-\d{4,}\.(safetensors|json)|run-[\w-]+)$/
 
 export const stepName = (step: number): string => `step-${String(step).padStart(6, '0')}`;
 export const partialName = (step: number): string => `${stepName(step)}.partial`;
+/** What a checkpoint of the same step is called while a new one takes its place. */
+export const replacedName = (step: number): string => `${stepName(step)}.replaced`;
 export const rankFile = (rank: number): string => `rank-${String(rank).padStart(4, '0')}.safetensors`;
 export const rankRecord = (rank: number): string => `rank-${String(rank).padStart(4, '0')}.json`;
+export const isRankFile = (name: string): boolean => /^rank-\d{4,}\.safetensors$/u.test(name);
+export const isRankRecord = (name: string): boolean => /^rank-\d{4,}\.json$/u.test(name);
 /** An empty file that says whose checkpoint it is, from before anything else is written until the last is deleted. */
 const markerName = (run: string): string => `run-${run}`;
 
@@ -29,6 +33,8 @@ export const openFolder = (folder: CheckpointFolder): void => {
   if (!/^[\w-]+$/u.test(run)) throw new RangeError(`run "${run}": wanted letters, digits and dashes`);
   try {
     disk.makeFolder(path);
+    // What a killed run has renamed is seen, but may not outlast a loss of power yet: nothing is deleted before it does.
+    disk.syncFolder(path);
     for (const name of disk.list(path)) if (LEFTOVER.test(name)) settle(folder, name);
   } catch (error) {
     throw inWords(error, `the folder ${path} for checkpoints`);
@@ -48,17 +54,26 @@ const settle = (folder: CheckpointFolder, name: string): void => {
 export const isOurs = ({ disk, path, run }: CheckpointFolder, name: string): boolean =>
   disk.list(join(path, name)).includes(markerName(run));
 
-/** Steps of the whole checkpoints in a folder, whichever run's they are, in order. */
-export const stepsIn = (disk: Disk, path: string): readonly number[] =>
+/** Steps of the folders that are called like checkpoints, whole or not, in order. Names that no run writes are none. */
+export const namedStepsIn = (disk: Disk, path: string): readonly number[] =>
   disk
     .list(path)
-    .filter((name) => STEP.test(name) && disk.list(join(path, name)).includes(MANIFEST))
-    .map((name) => Number(STEP.exec(name)?.[1]))
+    .flatMap((name) => stepNamed(name) ?? [])
     .toSorted((a, b) => a - b);
 
-/** The newest whole checkpoint, or null: where a run goes on. */
+/** Null: no checkpoint is called that. */
+export const stepNamed = (name: string): number | null => {
+  const step = Number(STEP.exec(name)?.[1]);
+  return Number.isSafeInteger(step) && stepName(step) === name ? step : null;
+};
+
+/** Steps of the whole checkpoints in a folder, whichever run's they are, in order. */
+export const stepsIn = (disk: Disk, path: string): readonly number[] =>
+  namedStepsIn(disk, path).filter((step) => disk.list(join(path, stepName(step))).includes(MANIFEST));
+
+/** The newest checkpoint, or null: where a run goes on. One that is not whole counts, for it must not be passed over. */
 export const latestIn = (disk: Disk, path: string): string | null => {
-  const step = stepsIn(disk, path).at(-1);
+  const step = namedStepsIn(disk, path).at(-1);
   return step === undefined ? null : join(path, stepName(step));
 };
 
@@ -79,6 +94,7 @@ export const remove = (folder: CheckpointFolder, name: string): void => {
   if (!names.includes(marker)) throw new CheckpointFault(`${join(path, name)} is not of the run ${run}: it stays`);
   const own = names.filter((one) => OWN_FILE.test(one) && one !== marker);
   for (const one of own) disk.removeFile(join(path, name, one));
+  disk.syncFolder(join(path, name));
   disk.removeFile(join(path, name, marker));
   if (own.length + 1 === names.length) disk.removeFolder(join(path, name));
 };
@@ -89,6 +105,7 @@ export const discard = (folder: CheckpointFolder, step: number): void => {
   const partial = partialName(step);
   if (disk.list(path).includes(partial)) remove(folder, partial);
   disk.rename(join(path, stepName(step)), join(path, partial));
+  disk.syncFolder(path);
   remove(folder, partial);
 };
 
@@ -107,7 +124,9 @@ export const beginPartial = (folder: CheckpointFolder, step: number): void => {
   const { disk, path, run } = folder;
   const partial = partialName(step);
   disk.makeFolder(join(path, partial));
-  if (isOurs(folder, partial)) return;
+  const names = disk.list(join(path, partial));
+  if (names.includes(markerName(run))) return;
+  if (names.length > 0) throw new CheckpointFault(`${join(path, partial)} is not of the run ${run}: it stays`);
   writeFile(folder, join(path, partial, markerName(run)), new Uint8Array());
   disk.syncFolder(join(path, partial));
 };

@@ -1,15 +1,18 @@
 /** Reads any run of any layout from a checkpoint that any other layout stored. */
 import { basename, join } from 'node:path';
 import type { ShareRun, State } from '../../effects/share.ts';
+import { elementsOfShape } from '../../effects/share.ts';
 import type { Disk } from './disk.ts';
 import { CheckpointFault, inWords } from './fault.ts';
 import { isFloatType, toFloats } from './floats.ts';
 import { MANIFEST } from './folder.ts';
 import type { Manifest, Piece, TensorPieces } from './manifest.ts';
 import { parseManifest, pieceName, runOfPiece } from './manifest.ts';
+import { nearestTo } from './nearest-checkpoint.ts';
 import type { Range } from './ranges.ts';
 import { rangesOf } from './ranges.ts';
 import { SafetensorsFile } from './safetensors-file.ts';
+import { refuseUnsound } from './soundness.ts';
 
 /** Where states come from: a checkpoint, or the weights of a published model. */
 export interface StatesSource {
@@ -26,7 +29,7 @@ interface Hit {
 }
 
 /** What stands in for a state that was not stored: a precision without master weights has them in its weights. */
-const STAND_IN: Partial<Record<State, State>> = { master: 'weight', weight: 'master' };
+const STAND_IN: Partial<Record<State, State>> = { master: 'weight' };
 
 export class CheckpointReader implements StatesSource {
   readonly manifest: Manifest;
@@ -79,10 +82,11 @@ export class CheckpointReader implements StatesSource {
   #copy(name: string, { piece, hits, into }: { piece: Piece; hits: readonly Hit[]; into: Float32Array }): void {
     const file = this.#fileOf(piece.file);
     const place = file.find(pieceName(piece.state, name, piece));
-    if (place === null || !isFloatType(place.type))
+    const last = hits.at(-1)!;
+    const isHeld = place !== null && last.stored + last.length <= elementsOfShape(place.shape);
+    if (!isHeld || !isFloatType(place.type))
       throw new CheckpointFault(`${file.name} holds no numbers of ${pieceName(piece.state, name, piece)}`);
     const first = hits[0]!.stored;
-    const last = hits.at(-1)!;
     const values = toFloats(file.read(place, first, last.stored + last.length - first), place.type);
     for (const { local, stored, length } of hits)
       into.set(values.subarray(stored - first, stored - first + length), local);
@@ -132,9 +136,12 @@ const meeting = (
 
 export const readManifest = (disk: Disk, path: string): Manifest => {
   const name = join(basename(path), MANIFEST);
-  if (!disk.list(path).includes(MANIFEST)) throw new CheckpointFault(`${path} is no checkpoint: it has no ${MANIFEST}`);
+  if (!disk.list(path).includes(MANIFEST))
+    throw new CheckpointFault(`${path} is no checkpoint: it has no ${MANIFEST}; ${nearestTo(disk, path)}`);
   try {
-    return parseManifest(disk.readAll(join(path, MANIFEST)), name);
+    const manifest = parseManifest(disk.readAll(join(path, MANIFEST)), name);
+    refuseUnsound(manifest, name);
+    return manifest;
   } catch (error) {
     throw inWords(error, `${name} cannot be read`);
   }

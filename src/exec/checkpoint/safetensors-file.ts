@@ -92,14 +92,17 @@ export class SafetensorsFile {
 }
 
 const readHeader = (file: Opened, name: string): Header => {
-  const tooShort = new CheckpointFault(`${name}: ${file.size} bytes are too few for a safetensors file`);
-  if (file.size < PREFIX_BYTES) throw tooShort;
+  if (file.size < PREFIX_BYTES)
+    throw new CheckpointFault(`${name}: ${file.size} bytes are too few for a safetensors file`);
   const prefix = new Uint8Array(PREFIX_BYTES);
   file.read(prefix, 0);
   const length = new DataView(prefix.buffer).getBigUint64(0, true);
   if (length > HEADER_BYTES_MAX)
     throw new CheckpointFault(`${name}: no safetensors file, its header would have ${length} bytes`);
-  if (PREFIX_BYTES + Number(length) > file.size) throw tooShort;
+  if (PREFIX_BYTES + Number(length) > file.size)
+    throw new CheckpointFault(
+      `${name}: cut short, or no safetensors file: its header would have ${length} bytes, and the file ends after ${file.size}`,
+    );
   const json = new Uint8Array(Number(length));
   file.read(json, PREFIX_BYTES);
   return parseHeader(json, { file: name, size: file.size });

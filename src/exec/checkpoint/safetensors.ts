@@ -70,8 +70,9 @@ const entrySchema = z.object({
   shape: z.array(z.int().min(0)),
   data_offsets: z.tuple([z.int().min(0), z.int().min(0)]),
 });
-const headerSchema = z.record(z.string(), z.unknown());
-const metadataSchema = z.record(z.string(), z.string());
+type Mapping = Readonly<Record<string, unknown>>;
+const isMapping = (value: unknown): value is Mapping =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 export interface Header {
   readonly tensors: ReadonlyMap<string, TensorPlace>;
@@ -80,24 +81,32 @@ export interface Header {
 
 /** `json` is what stands between the first eight bytes and the tensors; `size` is that of the file, `file` its name. */
 export const parseHeader = (json: Uint8Array, { file, size }: { file: string; size: number }): Header => {
-  const { __metadata__: metadata, ...entries } = headerSchema.parse(parsed(json, file));
+  const { __metadata__: metadata = {}, ...entries } = parsed(json, file);
   const begin = PREFIX_BYTES + json.length;
   const places = Object.entries(entries).map(([name, entry]) => placeOf(name, { entry, begin, file }));
   let end = begin;
   for (const place of places.toSorted((a, b) => a.start - b.start || a.end - b.end)) {
     if (place.start !== end)
-      throw new CheckpointFault(`${file}: ${place.name} starts at ${place.start}, wanted ${end}`);
+      throw new CheckpointFault(`${file}: ${shown(place.name)} starts at ${place.start}, wanted ${end}`);
     end = place.end;
   }
   if (end !== size)
     throw new CheckpointFault(`${file}: ${size} bytes long, wanted the ${end} that its header tells of`);
   return {
     tensors: new Map(places.map((place) => [place.name, place])),
-    metadata: metadata === undefined ? {} : metadataSchema.parse(metadata),
+    metadata: textsOf(metadata, file),
   };
 };
 
-const parsed = (json: Uint8Array, file: string): unknown => {
+const parsed = (json: Uint8Array, file: string): Mapping => {
+  const header = jsonIn(json, file);
+  if (isMapping(header)) return header;
+  throw new CheckpointFault(
+    `${file}: no safetensors file, its header is ${shown(header)}; wanted a mapping of tensors`,
+  );
+};
+
+const jsonIn = (json: Uint8Array, file: string): unknown => {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json));
   } catch (error) {
@@ -105,15 +114,34 @@ const parsed = (json: Uint8Array, file: string): unknown => {
   }
 };
 
+const textsOf = (metadata: unknown, file: string): Header['metadata'] => {
+  if (!isMapping(metadata))
+    throw new CheckpointFault(`${file}: __metadata__ of its header is ${shown(metadata)}; wanted a mapping of texts`);
+  const texts: [string, string][] = [];
+  for (const [key, value] of Object.entries(metadata))
+    if (typeof value === 'string') texts.push([key, value]);
+    else
+      throw new CheckpointFault(`${file}: __metadata__ ${shown(key)} of its header is ${shown(value)}; wanted a text`);
+  return Object.fromEntries(texts);
+};
+
+/** Its beginning tells what it is. */
+const shown = (value: unknown): string => {
+  const text = JSON.stringify(value).replaceAll(/[\u007F-\u009F\p{Zl}\p{Zp}]/gu, ' ');
+  return text.length > 100 ? `${text.slice(0, 97)}...` : text;
+};
+
 const placeOf = (
   name: string,
   { entry, begin, file }: { readonly entry: unknown; readonly begin: number; readonly file: string },
 ): TensorPlace => {
   const read = entrySchema.safeParse(entry);
-  if (!read.success) throw new CheckpointFault(`${file}: what its header says of ${name} is not understood`);
+  if (!read.success) throw new CheckpointFault(`${file}: what its header says of ${shown(name)} is not understood`);
   const { dtype: type, shape, data_offsets: offsets } = read.data;
   const wanted = bytesOf({ type, shape });
   if (offsets[1] - offsets[0] !== wanted)
-    throw new CheckpointFault(`${file}: ${name} has ${offsets[1] - offsets[0]} bytes, wanted ${wanted} of ${type}`);
+    throw new CheckpointFault(
+      `${file}: ${shown(name)} has ${offsets[1] - offsets[0]} bytes, wanted ${wanted} of ${type}`,
+    );
   return { name, type, shape, start: begin + offsets[0], end: begin + offsets[1] };
 };

@@ -6,7 +6,16 @@ import { DTYPE_BYTES } from '../../kernels/dtype.ts';
 import { inWords } from './fault.ts';
 import { floatTypeOf } from './floats.ts';
 import type { CheckpointFolder } from './folder.ts';
-import { beginPartial, partialName, rankFile, rankRecord, whileFailing, wholeBefore, writeFile } from './folder.ts';
+import {
+  beginPartial,
+  isOurs,
+  partialName,
+  rankFile,
+  rankRecord,
+  whileFailing,
+  wholeBefore,
+  writeFile,
+} from './folder.ts';
 import type { RankRecord, TensorPieces } from './manifest.ts';
 import { cutOf, pieceName, recordOf } from './manifest.ts';
 import type { Range } from './ranges.ts';
@@ -49,6 +58,7 @@ export const storeRank = (
     writeFile(folder, join(partial, rankRecord(rank)), recordOf(record));
   } catch (error) {
     whileFailing(() => {
+      if (!isOurs(folder, partialName(step))) return;
       for (const name of [rankRecord(rank), rankFile(rank)]) removeIfThere(folder, partial, name);
     });
     throw inWords(error, `${partial}: rank ${rank} cannot store its part; ${wholeBefore(disk, path, step)}`);

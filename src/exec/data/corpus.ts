@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Tokens } from '../../effects/effect.ts';
 import { rowsOf } from '../../kernels/op/positions.ts';
+import type { TokenizerFile } from './encoding.ts';
 import { placeOf } from './permutation.ts';
 
 /** Plain data over shared memory: it goes to another thread as it is, and nothing of it is copied. */
@@ -14,6 +15,8 @@ export interface Corpus {
   readonly splits: Readonly<Record<Tokens['split'], Split>>;
   /** Of all the tokens: a run goes on from a checkpoint only where it is the same. */
   readonly fingerprint: string;
+  /** Where the tokenizer was read from; null for one that comes with us. */
+  readonly tokenizerFile: TokenizerFile | null;
 }
 
 /** Half the memory for vocabularies that 16 bits are enough for. */

@@ -1,12 +1,11 @@
 /** From text to tokens, by whichever tokenizer the scenario names. */
 import type { Tokenizer } from '../../scenario/real-run.ts';
 import type { Encoder, EncoderReading } from './encoding.ts';
-import { gptEncoder } from './gpt-encoder.ts';
 import { fileEncoder } from './file-encoder.ts';
+import { gptEncoder } from './gpt-encoder.ts';
 
-/** `locate` gives the full path of a file that the scenario names. */
-export const encoderFor = async (tokenizer: Tokenizer, locate: (path: string) => string): Promise<EncoderReading> => {
-  if (tokenizer.kind === 'file') return await fileEncoder(tokenizer.path, locate(tokenizer.path));
+export const encoderFor = async (tokenizer: Tokenizer, folders: readonly string[]): Promise<EncoderReading> => {
+  if (tokenizer.kind === 'file') return await fileEncoder(tokenizer.path, folders);
   return tokenizer.name === 'bytes' ? { kind: 'encoder', encoder: BYTES } : await gptEncoder(tokenizer.name);
 };
 
@@ -15,5 +14,6 @@ const BYTES: Encoder = {
   name: 'bytes',
   vocabulary: 256,
   endOfDocument: null,
+  file: null,
   encode: (text) => new TextEncoder().encode(text),
 };

@@ -1,4 +1,5 @@
 /** The vocabularies of OpenAI's models, from the package gpt-tokenizer, which most runs do without. */
+import { tokenizerFault } from './data-faults.ts';
 import type { EncoderReading } from './encoding.ts';
 
 export type GptVocabulary = 'gpt2' | 'cl100k_base' | 'o200k_base';
@@ -27,13 +28,14 @@ export const gptEncoder = async (name: GptVocabulary): Promise<EncoderReading> =
       name,
       vocabulary: endOfDocument + 1,
       endOfDocument,
+      file: null,
       encode: (text: string) => encode(text, plain),
     };
     return { kind: 'encoder', encoder };
   } catch (error) {
     if (!isMissing(error)) throw error;
     const reason = `${name} needs the package gpt-tokenizer, which is not installed: npm install gpt-tokenizer`;
-    return { kind: 'refused', reason };
+    return { kind: 'refused', ...tokenizerFault(reason) };
   }
 };
 

@@ -1,58 +1,76 @@
 /** From the files that a scenario names to the tokens of its run, or to everything that is wrong with them at once. */
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
 import type { Tokens } from '../../effects/effect.ts';
+import type { Finding } from '../../scenario/complaint.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 import type { Corpus, Split, TokenArray } from './corpus.ts';
 import { sequencesIn } from './corpus.ts';
+import type { DataFaults } from './data-faults.ts';
+import { tokenizerFault } from './data-faults.ts';
+import type { Reader } from './documents.ts';
 import { documentsOf } from './documents.ts';
-import type { EncoderReading } from './encoding.ts';
 import { encoderFor } from './encoder.ts';
+import type { Encoder, EncoderReading } from './encoding.ts';
 import type { Sides } from './split.ts';
 import { splitOf } from './split.ts';
 import type { TokenSlice } from './token-list.ts';
 import { TokenList } from './token-list.ts';
 
 export type CorpusReading =
-  | { readonly kind: 'corpus'; readonly corpus: Corpus }
-  | { readonly kind: 'complaints'; readonly complaints: readonly string[] };
+  { readonly kind: 'corpus'; readonly corpus: Corpus } | ({ readonly kind: 'complaints' } & DataFaults);
 
 type Question = Pick<Scenario, 'data' | 'model' | 'training' | 'workload'>;
 
 /** Files are looked for in the `folders`, in that order: beside the scenario, then where the command was given. */
 export const loadCorpus = async (question: Question, folders: readonly string[]): Promise<CorpusReading> => {
-  const complaints: string[] = [];
-  const locate = (path: string): string =>
-    folders.map((folder) => resolve(folder, path)).find((full) => existsSync(full)) ?? resolve(path);
-  const reading = await encoderFor(question.data.tokenizer, locate);
-  complaints.push(...faultsOf(reading, question));
+  const reading = await encoderFor(question.data.tokenizer, folders);
+  const faults = faultsOf(reading, question);
+  const [findings, complaints] = [[...faults.findings], [...faults.complaints]];
   const list = new TokenList(reading.kind === 'encoder' ? reading.encoder.vocabulary : 0);
-  const reader = { locate, complain: (complaint: string) => complaints.push(complaint) };
-  for await (const text of documentsOf(question.data, reader))
-    if (reading.kind === 'encoder' && complaints.length === 0)
-      list.add(reading.encoder.encode(text), reading.encoder.endOfDocument);
-  if (complaints.length > 0 || reading.kind === 'refused') return { kind: 'complaints', complaints };
+  const isWrong = (): boolean => findings.length + complaints.length > 0;
+  const reader: Reader = {
+    folders,
+    find: (finding) => void findings.push(finding),
+    complain: (complaint) => void complaints.push(complaint),
+  };
+  for await (const text of documentsOf(question.data, reader)) {
+    if (reading.kind === 'refused' || isWrong()) continue;
+    const tokens = reading.encoder.encode(text);
+    if (isTokens(tokens)) list.add(tokens, reading.encoder.endOfDocument);
+    else findings.push(...tokenizerFault(withoutToken(reading.encoder, text)).findings);
+  }
+  if (reading.kind === 'refused' || isWrong()) return { kind: 'complaints', findings, complaints };
   const sides = splitOf(list.documents(), question.data.validation);
-  const corpus = corpusOf(sides, { ...question, vocabulary: reading.encoder.vocabulary });
+  const corpus = corpusOf(sides, { ...question, encoder: reading.encoder });
   const shortages = shortagesOf(corpus, question);
-  return shortages.length > 0 ? { kind: 'complaints', complaints: shortages } : { kind: 'corpus', corpus };
+  return shortages.length > 0 ? { kind: 'complaints', findings: shortages, complaints } : { kind: 'corpus', corpus };
 };
 
-const faultsOf = (reading: EncoderReading, { model }: Question): readonly string[] => {
-  if (reading.kind === 'refused') return [`data.tokenizer: ${reading.reason}`];
+const faultsOf = (reading: EncoderReading, { model }: Question): DataFaults => {
+  if (reading.kind === 'refused') return reading;
   const { name, vocabulary } = reading.encoder;
-  if (vocabulary <= model.vocabulary) return [];
-  return [
-    `data.tokenizer: ${name} has ${vocabulary} tokens, more than the ${model.vocabulary} of ${model.name}; wanted a model with vocabulary: ${vocabulary} or more`,
-  ];
+  if (vocabulary <= model.vocabulary) return { findings: [], complaints: [] };
+  return tokenizerFault(
+    `${name} has ${vocabulary} tokens, more than the ${model.vocabulary} of ${model.name}; wanted a model with vocabulary: ${vocabulary} or more`,
+  );
 };
+
+/** A tokenizer without a token for what it does not know gives nothing for it, or null. */
+const isTokens = (tokens: ArrayLike<unknown>): tokens is ArrayLike<number> => {
+  if (tokens instanceof Uint8Array) return true;
+  for (let at = 0; at < tokens.length; at += 1) if (typeof tokens[at] !== 'number') return false;
+  return true;
+};
+
+const withoutToken = ({ name }: Encoder, text: string): string =>
+  `${name} has no token for a part of the document that begins with ${JSON.stringify(text.slice(0, BEGINNING))}, and none for what it does not know`;
+const BEGINNING = 40;
 
 const corpusOf = (
   { train, validation }: Sides,
-  { workload: { sequence }, training: { seed }, vocabulary }: Question & { readonly vocabulary: number },
+  { workload: { sequence }, training: { seed }, encoder }: Question & { readonly encoder: Encoder },
 ): Corpus => {
-  const tokens = sharedTokens([...train, ...validation], vocabulary);
+  const tokens = sharedTokens([...train, ...validation], encoder.vocabulary);
   const trainTokens = lengthOf(train);
   const split = (documents: readonly TokenSlice[], start: number): Split => {
     const length = lengthOf(documents);
@@ -61,7 +79,7 @@ const corpusOf = (
   const splits = { train: split(train, 0), validation: split(validation, trainTokens) };
   const hash = createHash('sha256').update(JSON.stringify([sequence, splits, tokens.BYTES_PER_ELEMENT]));
   const fingerprint = hash.update(tokens).digest('hex');
-  return { tokens, sequence, seed, splits, fingerprint };
+  return { tokens, sequence, seed, splits, fingerprint, tokenizerFile: encoder.file };
 };
 
 const lengthOf = (documents: readonly TokenSlice[]): number => documents.reduce((sum, { length }) => sum + length, 0);
@@ -82,12 +100,12 @@ const sharedTokens = (documents: readonly TokenSlice[], vocabulary: number): Tok
 };
 
 /** A split that is read needs one sequence at least. */
-const shortagesOf = ({ splits, sequence }: Corpus, { training }: Question): readonly string[] => {
+const shortagesOf = ({ splits, sequence }: Corpus, { training }: Question): readonly Finding[] => {
   const read: readonly Tokens['split'][] = training.validation === null ? ['train'] : ['train', 'validation'];
-  return read
-    .filter((name) => splits[name].sequences === 0)
-    .map(
-      (name) =>
-        `data: ${splits[name].tokens} tokens in the ${name} split are too few: wanted ${sequence + 1} or more, a sequence of ${sequence} and its last label`,
-    );
+  const short = read.filter((name) => splits[name].sequences === 0);
+  return short.map((name) => ({
+    path: 'data',
+    message: `${splits[name].tokens} tokens in the ${name} split are too few: wanted ${sequence + 1} or more, a sequence of ${sequence} and its last label`,
+    suggestion: null,
+  }));
 };

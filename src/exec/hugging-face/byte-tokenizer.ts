@@ -12,15 +12,16 @@ const SHOWN: readonly (readonly [number, number])[] = [
 export const byteTokenizer = (positions: number): ReadonlyMap<string, Uint8Array> =>
   new Map([
     ['tokenizer.json', jsonOf(tokenizer())],
-    [
-      'tokenizer_config.json',
-      jsonOf({
-        tokenizer_class: 'PreTrainedTokenizerFast',
-        model_max_length: positions,
-        clean_up_tokenization_spaces: false,
-      }),
-    ],
+    ['tokenizer_config.json', tokenizerSettings(positions)],
   ]);
+
+/** A tokenizer_config.json that adds nothing to what the tokenizer.json beside it does. */
+export const tokenizerSettings = (positions: number): Uint8Array =>
+  jsonOf({
+    tokenizer_class: 'PreTrainedTokenizerFast',
+    model_max_length: positions,
+    clean_up_tokenization_spaces: false,
+  });
 
 const jsonOf = (content: object): Uint8Array => Buffer.from(`${JSON.stringify(content, null, 2)}\n`);
 

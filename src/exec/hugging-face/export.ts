@@ -1,11 +1,10 @@
 /** Writes a model as the transformers library reads it: config.json, model.safetensors, and a tokenizer's files. */
-import { dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type { Model } from '../../scenario/model.ts';
-import type { Disk } from '../checkpoint/disk.ts';
+import type { Disk, Written } from '../checkpoint/disk.ts';
 import { CheckpointFault, inWords } from '../checkpoint/fault.ts';
 import type { FloatType } from '../checkpoint/floats.ts';
 import { fromFloats } from '../checkpoint/floats.ts';
-import { whileFailing } from '../checkpoint/folder.ts';
 import { wholeRun } from '../checkpoint/ranges.ts';
 import type { StatesSource } from '../checkpoint/reader.ts';
 import { SafetensorsWriter } from '../checkpoint/safetensors-file.ts';
@@ -13,6 +12,7 @@ import type { Correspondence } from './correspondence.ts';
 import { publishedFrom } from './correspondence.ts';
 import { familyOf } from './families.ts';
 import type { Extent, Family } from './family.ts';
+import { FolderInTheMaking } from './folder-in-the-making.ts';
 
 export interface Exported {
   readonly model: Model;
@@ -27,21 +27,20 @@ export interface Exported {
 
 const TYPE_NAMES: Readonly<Record<FloatType, string>> = { F32: 'float32', BF16: 'bfloat16', F16: 'float16' };
 
-/** The folder is there at once with all that belongs in it, or not at all; one that is there already stays as it is. */
+/** The folder is there at once with all that belongs in it, or not at all; what is there already stays as it is. */
 export const exportModel = (disk: Disk, path: string, exported: Exported): void => {
   const family = familyOf(exported.model);
-  const partial = `${path}.partial`;
-  if (disk.list(path).length > 0) throw new CheckpointFault(`${path} is there already: it stays as it is`);
+  if (disk.list(dirname(path)).includes(basename(path)))
+    throw new CheckpointFault(`${path} is there already: it stays as it is`);
+  const room = new FolderInTheMaking(disk, path);
   try {
-    disk.makeFolder(partial);
-    writeFile(disk, join(partial, 'config.json'), Buffer.from(configText(family, exported)));
-    for (const [name, bytes] of exported.beside) writeFile(disk, join(partial, name), bytes);
-    writeWeights(disk, join(partial, WEIGHTS), { family, exported });
-    disk.syncFolder(partial);
-    disk.rename(partial, path);
-    disk.syncFolder(dirname(path));
+    room.begin();
+    room.write('config.json', Buffer.from(configText(family, exported)));
+    for (const [name, bytes] of exported.beside) room.write(name, bytes);
+    writeWeights(room.create(WEIGHTS), { family, exported });
+    room.publish();
   } catch (error) {
-    whileFailing(() => removeAll(disk, partial, ['config.json', WEIGHTS, ...exported.beside.keys()]));
+    room.drop();
     throw inWords(error, `${path} cannot be written`);
   }
 };
@@ -61,15 +60,13 @@ const configText = ({ name, className, config }: Family, { model, extent, type }
 };
 
 const writeWeights = (
-  disk: Disk,
-  path: string,
+  file: Written,
   { family, exported }: { readonly family: Family; readonly exported: Exported },
 ): void => {
   const { model, source, type } = exported;
-  const all = family.weights(model);
-  const plans = all.map(({ published, shape }) => ({ name: published, type, shape }));
-  const file = disk.create(path);
   try {
+    const all = family.weights(model);
+    const plans = all.map(({ published, shape }) => ({ name: published, type, shape }));
     // The library asks a file which framework it is of.
     const writer = new SafetensorsWriter(file, plans, { format: 'pt' });
     const wholeOf = lastWhole(source);
@@ -91,20 +88,4 @@ const lastWhole = (source: StatesSource): ((one: Correspondence) => Float32Array
     last = { name: own, values };
     return values;
   };
-};
-
-const writeFile = (disk: Disk, path: string, bytes: Uint8Array): void => {
-  const file = disk.create(path);
-  try {
-    file.write(bytes);
-    file.sync();
-  } finally {
-    file.close();
-  }
-};
-
-const removeAll = (disk: Disk, path: string, names: readonly string[]): void => {
-  const there = disk.list(path);
-  for (const name of names) if (there.includes(name)) disk.removeFile(join(path, name));
-  disk.removeFolder(path);
 };

@@ -3,25 +3,26 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { ShareRun, State } from '../../effects/share.ts';
-import { printComplaint } from '../../scenario/complaint.ts';
+import { inLine, printComplaint } from '../../scenario/complaint.ts';
 import { modelFromHuggingFace } from '../../scenario/hugging-face.ts';
+import { show } from '../../scenario/issues.ts';
 import type { Model } from '../../scenario/model.ts';
+import type { Source } from '../../scenario/tree.ts';
+import { readTree } from '../../scenario/tree.ts';
 import type { Disk } from '../checkpoint/disk.ts';
-import { CheckpointFault, inWords } from '../checkpoint/fault.ts';
-import { isFloatType, toFloats } from '../checkpoint/floats.ts';
+import { CheckpointFault } from '../checkpoint/fault.ts';
+import { isFloatType } from '../checkpoint/floats.ts';
 import { rangesOf } from '../checkpoint/ranges.ts';
 import type { StatesSource } from '../checkpoint/reader.ts';
-import { SafetensorsFile } from '../checkpoint/safetensors-file.ts';
-import type { TensorPlace } from '../checkpoint/safetensors.ts';
+import type { SafetensorsFile } from '../checkpoint/safetensors-file.ts';
 import type { Correspondence } from './correspondence.ts';
 import { ownFrom } from './correspondence.ts';
-import { WEIGHTS } from './export.ts';
 import { FAMILIES, familyOf } from './families.ts';
 import type { Constants, Family } from './family.ts';
+import type { Found } from './weight-files.ts';
+import { firstOf, nonNumberIn, numbersOf, openWeights, placeIn, readText } from './weight-files.ts';
 
-const INDEX = `${WEIGHTS}.index.json`;
 const settingsSchema = z.record(z.string(), z.unknown());
-const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 
 /** The model that a folder's config.json describes; refused where its arithmetic is not ours. */
 export const readModel = (disk: Disk, path: string, constants: Constants): Model => {
@@ -31,9 +32,10 @@ export const readModel = (disk: Disk, path: string, constants: Constants): Model
   if (reading.kind === 'complaints') throw new CheckpointFault(reading.complaints.map(printComplaint).join('\n'));
   const { model } = reading;
   const settings = settingsSchema.parse(JSON.parse(text));
+  refuseOtherForms({ file, text }, settings);
   const family = FAMILIES.find(({ name }) => name === settings['model_type']);
   const faults = family === undefined ? [unknownFamily(settings)] : arithmeticFaults(settings, family, constants);
-  if (faults.length > 0) throw new CheckpointFault(`${file}: ${faults.join('; ')}`);
+  if (faults.length > 0) throw new CheckpointFault(inLine(`${file}: ${faults.join('; ')}`));
   return model;
 };
 
@@ -45,7 +47,10 @@ const unknownFamily = (settings: Settings): string =>
 type Settings = z.output<typeof settingsSchema>;
 
 const arithmeticFaults = (settings: Settings, { arithmetic }: Family, constants: Constants): readonly string[] => {
-  const flat = { ...settings, ...nested(settings, 'rope_scaling'), ...nested(settings, 'rope_parameters') };
+  const flat = {
+    ...settings,
+    ...NESTED.map((key) => nested(settings[key])).reduce((all, one) => ({ ...all, ...one })),
+  };
   return Object.entries(arithmetic(constants)).flatMap(([key, { usual, known }]) => {
     const given = flat[key] ?? usual;
     if (known.includes(given)) return [];
@@ -53,18 +58,25 @@ const arithmeticFaults = (settings: Settings, { arithmetic }: Family, constants:
     return [`${key} is ${JSON.stringify(given)}, and only ${wanted} is computed here`];
   });
 };
+
+/** Settings that are mappings of settings, or nothing. */
+const NESTED = ['rope_scaling', 'rope_parameters'] as const;
+const nestedSchema = settingsSchema.nullish();
+
 /** Older files say `type` for `rope_type`. */
-const nested = (settings: Settings, key: string): Settings => {
-  const { type, ...found } = settingsSchema.nullish().parse(settings[key]) ?? {};
+const nested = (value: unknown): Settings => {
+  const { type, ...found } = nestedSchema.parse(value) ?? {};
   return type === undefined ? found : { rope_type: type, ...found };
 };
 
-const readText = (disk: Disk, path: string): string => {
-  try {
-    return new TextDecoder().decode(disk.readAll(path));
-  } catch (error) {
-    throw inWords(error, `${path} cannot be read`);
-  }
+const refuseOtherForms = (source: Source, settings: Settings): void => {
+  const odd = NESTED.filter((key) => !nestedSchema.safeParse(settings[key]).success);
+  if (odd.length === 0) return;
+  const { tree } = readTree(source);
+  const complaints = odd.map(
+    (key) => `${placeIn(tree, [key])}${key}: ${show(settings[key])} is no mapping of settings`,
+  );
+  throw new CheckpointFault(complaints.join('\n'));
 };
 
 /** Refuses a folder whose model is another, or whose weights are not all there, before anything is trained. */
@@ -74,23 +86,39 @@ export const refuseOtherWeights = (
   { model, constants }: { readonly model: Model; readonly constants: Constants },
 ): void => {
   const published = readModel(disk, path, constants);
-  const known = new Map<string, unknown>(Object.entries(published));
-  const differences = Object.entries(model)
-    .filter(([key, value]) => isOfArithmetic(key, model) && !isDeepStrictEqual(value, known.get(key)))
-    .map(([key, value]) => `  ${key}: it has ${JSON.stringify(known.get(key))}, the run ${JSON.stringify(value)}`);
-  if (differences.length > 0) throw new CheckpointFault(`${path} is of another model:\n${differences.join('\n')}`);
-  new PublishedWeights(disk, path, model).close();
+  const differences = Object.entries(model).flatMap(([key, value]) =>
+    isOfArithmetic(key, model) ? differencesIn(key, valueAt(published, key), value) : [],
+  );
+  if (differences.length > 0)
+    throw new CheckpointFault(
+      [
+        `${path} is of another model:`,
+        ...differences.map((one) => `  ${one}`),
+        `wanted the same one, or the model from there too: --hf ${path}, which is model: {hf: ${path}} in a scenario`,
+      ].join('\n'),
+    );
+  const weights = new PublishedWeights(disk, path, model);
+  try {
+    weights.refuseNonNumbers();
+  } finally {
+    weights.close();
+  }
 };
 
 /** Labels, and what no weight depends on: a longest sequence matters where each of its positions has a weight. */
 const isOfArithmetic = (key: string, { position }: Model): boolean =>
   !['name', 'source', 'notes', 'dropout'].includes(key) && (key !== 'positions' || position === 'learned');
 
-/** Where a published tensor is. */
-interface Found {
-  readonly file: SafetensorsFile;
-  readonly place: TensorPlace;
-}
+const isTree = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const valueAt = (tree: object, key: string): unknown => new Map<string, unknown>(Object.entries(tree)).get(key);
+
+/** Leaves that differ, by their keys. */
+const differencesIn = (path: string, published: unknown, own: unknown): readonly string[] => {
+  if (isDeepStrictEqual(published, own)) return [];
+  if (!isTree(published) || !isTree(own)) return [`${path}: it has ${show(published)}, the run ${show(own)}`];
+  return Object.keys(own).flatMap((key) => differencesIn(`${path}.${key}`, valueAt(published, key), valueAt(own, key)));
+};
 
 /** The weights of a published model as ours: weights and master weights are theirs, and the moments are zero. */
 export class PublishedWeights implements StatesSource {
@@ -101,7 +129,7 @@ export class PublishedWeights implements StatesSource {
 
   constructor(disk: Disk, path: string, model: Model) {
     this.#path = path;
-    this.#files = openAll(disk, path);
+    this.#files = openWeights(disk, path);
     try {
       this.#place(familyOf(model).weights(model));
     } catch (error) {
@@ -117,6 +145,13 @@ export class PublishedWeights implements StatesSource {
     if (state !== 'weight' && state !== 'master') return;
     const whole = this.#wholeOf(name, run.share.shape);
     for (const { local, whole: at, length } of rangesOf(run)) into.set(whole.subarray(at, at + length), local);
+  }
+
+  /** One number that is none makes all of them so within a step: better said of its tensor than of the loss. */
+  refuseNonNumbers(): void {
+    const all = [...this.#byOwn.values()].flat();
+    const faults = all.flatMap(({ found }) => nonNumberIn(found) ?? []);
+    if (faults.length > 0) throw new CheckpointFault(firstOf(faults).join('\n'));
   }
 
   close(): void {
@@ -141,7 +176,7 @@ export class PublishedWeights implements StatesSource {
     faults.push(
       ...[...names.keys()].filter((name) => !IDLE.test(name)).map((name) => `${name} is no weight of this model`),
     );
-    if (faults.length > 0) throw new CheckpointFault(`${this.#path}: ${faults.join('; ')}`);
+    if (faults.length > 0) throw new CheckpointFault(inLine(`${this.#path}: ${firstOf(faults).join('; ')}`));
   }
 
   #wholeOf(name: string, shape: readonly number[]): Float32Array {
@@ -170,31 +205,3 @@ const faultsOf = ({ published, shape }: Correspondence, { place }: Found): reado
     : [`${published} is [${place.shape.join(', ')}], wanted [${shape.join(', ')}]`]),
   ...(isFloatType(place.type) ? [] : [`${published} is ${place.type}, wanted F32, BF16 or F16`]),
 ];
-
-const numbersOf = ({ file, place }: Found): Float32Array => {
-  if (!isFloatType(place.type)) throw new RangeError(`${place.name} is ${place.type}`);
-  const count = place.shape.reduce((product, length) => product * length, 1);
-  return toFloats(file.read(place, 0, count), place.type);
-};
-
-/** One file, or those that an index names. */
-const openAll = (disk: Disk, path: string): readonly SafetensorsFile[] => {
-  const there = disk.list(path);
-  if (!there.includes(WEIGHTS) && !there.includes(INDEX))
-    throw new CheckpointFault(`${path}: there is neither ${WEIGHTS} nor ${INDEX}`);
-  const names = there.includes(WEIGHTS) ? [WEIGHTS] : namesInIndex(disk, join(path, INDEX));
-  const open: SafetensorsFile[] = [];
-  try {
-    for (const name of names) open.push(new SafetensorsFile(disk, join(path, name)));
-    return open;
-  } catch (error) {
-    for (const file of open) file.close();
-    throw inWords(error, `${path} cannot be read`);
-  }
-};
-
-const namesInIndex = (disk: Disk, path: string): readonly string[] => {
-  const read = indexSchema.safeParse(JSON.parse(readText(disk, path)));
-  if (!read.success) throw new CheckpointFault(`${path}: there is no mapping of weights to files`);
-  return [...new Set(Object.values(read.data.weight_map))].toSorted();
-};

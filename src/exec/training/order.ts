@@ -1,6 +1,7 @@
 /** What a crew of ranks that train is told: plain data, the same for all. */
 import type { Itinerary } from '../../actors/itinerary.ts';
 import type { Job } from '../../scenario/job.ts';
+import type { StoredData } from '../checkpoint/manifest.ts';
 import type { Corpus } from '../data/corpus.ts';
 
 /** Where the first step's weights come from. */
@@ -17,7 +18,7 @@ export interface Saving {
   readonly run: string;
   /** The last so many are kept; null: all. */
   readonly keep: number | null;
-  readonly tokenizer: string;
+  readonly data: StoredData;
 }
 
 /** Who multiplies: kernels of our own, a library of the machine where there is one, or the slow oracle. */

@@ -1,13 +1,13 @@
 /** Trains a job on threads of this machine, one a rank and one for the supervisor. */
-import { availableParallelism } from 'node:os';
+import type { Phases } from '../../effects/phase.ts';
 import type { Trace } from '../../effects/trace.ts';
 import { supervisorOf } from '../../actors/device.ts';
-import type { Profile } from '../../kernels/wasm/backend.ts';
+import type { Rank } from '../../units/identity.ts';
 import type { Crew } from '../launch.ts';
 import { defaultSettings, launch } from '../launch.ts';
 import { traceOf } from '../recorder.ts';
 import type { CrewSettings, RankOutcome } from '../wire.ts';
-import type { Observation, RankReport } from './observation.ts';
+import type { Observation, RankReport, Spending } from './observation.ts';
 import type { SharedOrder } from './order.ts';
 
 export interface Watching {
@@ -16,13 +16,15 @@ export interface Watching {
   readonly onBackend?: (name: string) => void;
   /** A checkpoint is whole. */
   readonly onSaved?: (step: number) => void;
+  /** Every so often, where time is counted. */
+  readonly onSpending?: (rank: Rank, spending: Spending) => void;
   readonly settings?: Partial<CrewSettings>;
 }
 
 /** What came of a rank. */
 export interface TrainedRank extends Omit<RankOutcome, 'result'> {
-  /** Null where nobody counted. */
-  readonly profile: Profile | null;
+  /** Where its time went; null where nobody counted. */
+  readonly phases: Phases | null;
 }
 export interface TrainedJob {
   /** The devices, in their order. */
@@ -47,19 +49,19 @@ export const train = (
 ): TrainingRun => {
   const { job } = order;
   const rankCount = job.devices + 1;
-  const cores = availableParallelism();
   let hasBackend = false;
   const crew = launch({
     thread,
     rankCount,
     job: order,
     shared: corpus,
-    // The supervisor sleeps: the devices alone need cores.
-    settings: { ...defaultSettings(job.devices <= cores ? job.devices : rankCount), ...watching.settings },
-    onReport: (_, value) => {
+    settings: { ...defaultSettings(job.devices), ...watching.settings },
+    idlers: [supervisorOf(job)],
+    onReport: (rank, value) => {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the threads of this file say nothing else
       const report = value as RankReport;
       if (report.kind === 'observed') watching.onObservation(report.observation);
+      else if (report.kind === 'spent') watching.onSpending?.(rank, report.spending);
       else if (report.kind === 'saved') watching.onSaved?.(report.step);
       else if (!hasBackend) {
         hasBackend = true;
@@ -80,7 +82,7 @@ const trainedJob = (outcomes: readonly RankOutcome[], supervisor: number): Train
     .filter(({ rank }) => rank !== supervisor)
     .map(({ result, ...outcome }): TrainedRank => {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the thread's program returns
-      return { ...outcome, profile: result as Profile | null };
+      return { ...outcome, phases: result as Phases | null };
     });
   return { ranks, trace: traceOf(logs) };
 };

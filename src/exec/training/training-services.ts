@@ -8,7 +8,7 @@ import type { Arena } from '../arena.ts';
 import type { CheckpointFolder } from '../checkpoint/folder.ts';
 import type { StatesSource } from '../checkpoint/reader.ts';
 import type { Progress } from '../checkpoint/manifest.ts';
-import { commit } from '../checkpoint/commit.ts';
+import { commit, tidy } from '../checkpoint/commit.ts';
 import { heldStates, loadStates } from '../checkpoint/held-states.ts';
 import { storeRank } from '../checkpoint/store.ts';
 import type { Corpus } from '../data/corpus.ts';
@@ -46,7 +46,6 @@ export const trainingServices = (around: TrainingSurroundings): Services => ({
     const numbers = [...floatsOf(around.arena, tensor)];
     return around.onObservation({ subject, step, numbers, at: around.now() });
   },
-  mark: () => undefined,
   route: (found) => found,
   draw: (stream) => {
     throw new Error(`training draws no numbers while it runs, and none of ${stream}`);
@@ -66,8 +65,9 @@ const storeIn = ({ saving, rank, arena }: TrainingSurroundings, { what }: Store)
   if (saving === null) throw new Error(`step ${what.step} is to be saved, and there is nowhere to save it`);
   const { folder, ranks, keep, progressAt, onSaved } = saving;
   if (what.kind === 'commit') {
-    commit(folder, { ranks, keep, progress: progressAt(what.step) });
-    return onSaved(what.step);
+    commit(folder, { ranks, progress: progressAt(what.step) });
+    onSaved(what.step);
+    return tidy(folder, what.step, keep);
   }
   const states = what.states.map((one) => heldStates(arena.memory.buffer, one));
   refuseInfinite(states, { step: what.step, rank });

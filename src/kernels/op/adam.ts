@@ -77,6 +77,7 @@ export const descentCost = ({ elements, gradient, weight, master }: Descent): Op
 /**
  * What gradients are multiplied by before a step: [sum of squares [1]] -> [factor [1]], where the gradients are `scale`
  * times too large: 1 / scale, or less, so that their norm is at most `norm` (null: no limit); 0 if the sum is not finite.
+ * Without a limit and at a scale of 1 it is 1 whatever the sum: nobody has added it up over the ranks, and all must do alike.
  */
 export interface ClipFactor {
   readonly kind: 'clip-factor';

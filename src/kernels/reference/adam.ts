@@ -66,7 +66,8 @@ export const squaredNorm: Reference<SquaredNorm> = (_, inputs, outputs) => {
 
 export const clipFactor: Reference<ClipFactor> = ({ norm, scale }, inputs, outputs) => {
   const sum = operand(inputs, 0, 1)[0]!;
-  operand(outputs, 0, 1)[0] = Number.isFinite(sum) ? factorOf(Math.sqrt(sum), norm, scale) : 0;
+  const isFree = norm === null && scale === 1;
+  operand(outputs, 0, 1)[0] = isFree || Number.isFinite(sum) ? factorOf(Math.sqrt(sum), norm, scale) : 0;
 };
 const factorOf = (length: number, norm: number | null, scale: number): number =>
   norm === null || length <= norm * scale ? 1 / scale : norm / length;

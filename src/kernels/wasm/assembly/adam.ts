@@ -88,11 +88,12 @@ export function squaredNormFp32(x: usize, elements: i32): f64 {
 export function squaredNormBf16(x: usize, elements: i32): f64 {
   return squares<u16>(x, elements);
 }
-/** `norm` is infinite where nothing is clipped. */
+/** `norm` is infinite where nothing is clipped; a sum that nobody asks for may be what it will. */
 export function clipFactor(sum: usize, to: usize, norm: f64, scale: f64): void {
   const squared = <f64>load<f32>(sum);
   const isFinite = squared - squared == 0;
-  store<f32>(to, isFinite ? <f32>min(1 / scale, norm / sqrt<f64>(squared)) : 0);
+  const isFree = norm == Infinity && scale == 1;
+  store<f32>(to, isFree ? 1 : isFinite ? <f32>min(1 / scale, norm / sqrt<f64>(squared)) : 0);
 }
 
 /** W is u16 where weights are rounded from what is updated. */

@@ -1,13 +1,13 @@
 /** The statecharts of a world: those of its actors, moved by their marks, and those of its cards, moved by what befalls them. */
-import { DEVICE_SPEED } from '../actors/lifecycles/device.ts';
-import type { LifecycleClock } from '../actors/lifecycles/lifecycle.ts';
-import { Lifecycle } from '../actors/lifecycles/lifecycle.ts';
-import type { TransitionTable } from '../actors/lifecycles/transition-table.ts';
-import { compileLifecycle, stateAfter } from '../actors/lifecycles/transition-table.ts';
-import type { Mark } from '../effects/effect.ts';
-import type { Passage } from '../effects/trace.ts';
-import type { Rank } from '../units/identity.ts';
-import type { Instant, Seconds } from '../units/quantity.ts';
+import { DEVICE_SPEED } from './device.ts';
+import type { LifecycleClock } from './lifecycle.ts';
+import { Lifecycle } from './lifecycle.ts';
+import type { TransitionTable } from './transition-table.ts';
+import { compileLifecycle, stateAfter } from './transition-table.ts';
+import type { Mark } from '../../effects/effect.ts';
+import type { Passage } from '../../effects/trace.ts';
+import type { Rank } from '../../units/identity.ts';
+import type { Instant, Seconds } from '../../units/quantity.ts';
 
 export interface LifecycleWorld {
   readonly restart: Seconds;
