@@ -27,6 +27,11 @@ const COMMANDS: readonly Entry[] = [
     load: () => import('./simulate.ts'),
   },
   {
+    name: 'job',
+    summary: 'the whole run, with failures, recoveries and checkpoints: days and dollars as a range',
+    load: () => import('./job.ts'),
+  },
+  {
     name: 'run',
     summary: 'train a model for real on this machine, with the actors that plan simulates',
     load: () => import('./run.ts'),

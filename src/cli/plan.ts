@@ -1,7 +1,10 @@
 /** `angel-sim plan`: search the free axes of a scenario, obey the fixed ones, and say what is best and why. */
 import { setImmediate } from 'node:timers/promises';
 import type { Command } from 'commander';
-import type { Answer } from '../plan/plan.ts';
+import type { JobOutlook } from '../plan/job-outlook.ts';
+import { jobOutlook } from '../plan/job-outlook.ts';
+import type { Answer, Plan } from '../plan/plan.ts';
+import { isCalm } from '../scenario/conditions.ts';
 import { search } from '../plan/search.ts';
 import { searchSweep } from '../plan/sweep.ts';
 import { searchTarget } from '../plan/target.ts';
@@ -82,10 +85,14 @@ const plan = async (file: string | undefined, options: PlanOptions, io: Io): Pro
   }
   if (sweep !== null) return planSweep(file, { sweep, options, io });
   const scenario = readQuestion(file, { options, verb: 'planned', io });
-  if (axes !== null) return simulateFixed(scenario, { axes, fidelity: 'folded', options, io });
+  if (axes !== null) return simulateFixed(scenario, { axes, fidelity: null, options, io });
+  if (!isCalm(scenario.conditions)) io.stderr.write(`${PLAYED_LATER}\n`);
   if (target !== null) return planTarget(scenario, { target, options, io });
   return fixed === null ? planBest(scenario, { options, io }) : planWhyNot(scenario, { fixed, options, io });
 };
+
+const PLAYED_LATER =
+  'note: conditions do not enter the search; --explain, and angel-sim simulate, play them on one layout';
 
 interface Asked {
   readonly options: PlanOptions;
@@ -103,11 +110,12 @@ const planBest = async (scenario: Question, { options, io }: Asked): Promise<num
 
 const printed = (answer: Answer, { json, top, sources }: PlanOptions, io: Io): string => {
   const bands = shippedBands();
-  if (json === true) return jsonText(planJson(answer, bands));
+  const life = answer.kind === 'plan' ? lifeOf(answer) : null;
+  if (json === true) return jsonText(planJson(answer, bands, life));
   const paint = paintFor(io);
   switch (answer.kind) {
     case 'plan':
-      return planText(answer, { bands, paint, top, sources: sources === true });
+      return planText(answer, { bands, paint, top, life, sources: sources === true });
     case 'infeasible':
       return infeasibleText(answer, paint);
     case 'unfinished':
@@ -116,6 +124,10 @@ const printed = (answer: Answer, { json, top, sources }: PlanOptions, io: Io): s
       return answer satisfies never;
   }
 };
+
+/** Whoever says nothing of failures asks for none. */
+const lifeOf = ({ scenario, winner }: Plan): JobOutlook | null =>
+  scenario.reliability === null ? null : jobOutlook(winner, scenario.reliability);
 
 const planTarget = async (
   scenario: Question,

@@ -22,12 +22,12 @@ import type { Io } from './io.ts';
 import type { Placed } from './question.ts';
 
 /** The job whose every message is to be simulated, or a refusal with all that is against it. */
-export const followedJob = (placed: Placed, { verb }: { readonly verb: string }): Job => {
+export const followedJob = (
+  placed: Placed,
+  { verb, most = RANKS_MAX }: { readonly verb: string; readonly most?: number },
+): Job => {
   const only = layoutOf(placed, verb);
-  const complaints = [
-    ...openAxes(only),
-    ...tooManyRanks(only, { most: RANKS_MAX, what: 'to follow every message of' }),
-  ];
+  const complaints = [...openAxes(only), ...tooManyRanks(only, { most, what: 'to follow every message of' })];
   if (only.kind === 'job' && complaints.length === 0) return only.job;
   throw new Refusal(EXIT.badInput, [...placed.linesOf(complaints), `Nothing was ${verb}.`].join('\n'));
 };

@@ -29,11 +29,11 @@ const printSchema = (name: string | undefined, io: Io): number => {
   return EXIT.ok;
 };
 
-/** The flags of `plan` whose answers have schemas of their own; its sub-commands are words beside it. */
-const FLAGS: readonly string[] = ['target', 'sweep', 'why-not'];
+/** The flags whose answers have schemas of their own; sub-commands are words beside their command. */
+const FLAGS: readonly string[] = ['target', 'sweep', 'why-not', 'reliability'];
 const wordsOf = (entry: string): string => {
-  const rest = entry.replace(/^plan-/u, '');
-  return rest === entry ? entry : `plan ${FLAGS.includes(rest) ? '--' : ''}${rest}`;
+  const [, command, rest = ''] = /^(plan|validate)-(.+)$/u.exec(entry) ?? [];
+  return command === undefined ? entry : `${command} ${FLAGS.includes(rest) ? '--' : ''}${rest}`;
 };
 
 const entriesOf = (schemas: Readonly<Record<string, object>>, describe: (name: string) => string): readonly Entry[] =>

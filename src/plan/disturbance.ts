@@ -3,6 +3,7 @@ import { stageSize } from '../actors/mesh.ts';
 import type { Conditions, FabricPlan, Placement } from '../scenario/conditions.ts';
 import { CALM } from '../scenario/conditions.ts';
 import type { Job } from '../scenario/job.ts';
+import { waitedBy } from '../sim/crowd/crowd.ts';
 import type { Evaluation } from '../sim/evaluation.ts';
 import { circumstancesOf, randomOrder } from '../sim/circumstances.ts';
 import type { FullRun } from '../sim/full.ts';
@@ -15,14 +16,16 @@ export interface Cause {
   readonly what: string;
   readonly cost: Seconds;
 }
-/** A rank whose lateness others waited for. */
+/** A rank that is busy for longer than its like: whoever meets it waits for it. */
 export interface LateRank {
   readonly rank: number;
   readonly stage: number;
   readonly card: number;
   readonly node: number;
-  /** Over all ranks that waited. */
-  readonly waited: Seconds;
+  /** By how much longer it was busy than the rank in the middle of its stage. */
+  readonly behind: Seconds;
+  /** The same as a share. */
+  readonly share: number;
 }
 /** A link that held messages up. */
 export interface NarrowLink {
@@ -123,17 +126,27 @@ const stagesTogether = ({ layout, devices, cluster: { devicesPerNode } }: Job): 
   );
 };
 
-const lateRanks = ({ layout, cluster }: Job, { course, cards }: FullRun): readonly LateRank[] =>
-  highest(course.blame).map(({ index, value }) => {
-    const card = cards?.[index] ?? index;
+/** Waits apart, ranks of one stage do the same: who takes longer for it is slow by itself, and not because of others. */
+const lateRanks = ({ layout, cluster }: Job, { course, cards }: FullRun): readonly LateRank[] => {
+  const perStage = stageSize(layout);
+  const busy = course.ends.map((end, rank) => end - waitedBy(course, rank));
+  const usual = Array.from({ length: layout.pp }, (_, stage) => {
+    const sorted = busy.slice(stage * perStage, (stage + 1) * perStage).toSorted();
+    return sorted[Math.floor((perStage - 1) / 2)]!;
+  });
+  const stageOf = (rank: number): number => Math.floor(rank / perStage);
+  return highest(busy.map((time, rank) => time - usual[stageOf(rank)]!)).map(({ index: rank, value }) => {
+    const card = cards?.[rank] ?? rank;
     return {
-      rank: index,
-      stage: Math.floor(index / stageSize(layout)),
+      rank,
+      stage: stageOf(rank),
       card,
       node: Math.floor(card / cluster.devicesPerNode),
-      waited: seconds(value / 1e9),
+      behind: seconds(value / 1e9),
+      share: value / usual[stageOf(rank)]!,
     };
   });
+};
 
 const narrowLinks = ({ network }: FullRun): readonly NarrowLink[] =>
   network === null

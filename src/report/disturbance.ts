@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Disturbance } from '../plan/disturbance.ts';
 import { FABRICS, PLACEMENTS } from '../scenario/conditions.ts';
-import { formatChange, formatInteger, formatSeconds } from '../units/format.ts';
+import { formatChange, formatInteger, formatPercent, formatSeconds } from '../units/format.ts';
 import type { Paint } from './paint.ts';
 import { left, right, table } from './table.ts';
 
@@ -21,9 +21,9 @@ export const disturbanceLines = (disturbed: Disturbance, paint: Paint): readonly
       `  ${formatInteger(effects)} effects of all ranks, ${formatInteger(events)} events on links; ${network}`,
     ),
     ...section('what it costs', causes, paint, ({ what, cost }) => [what, `+${formatSeconds(cost)}`]),
-    ...section('others waited for', late, paint, ({ rank, stage, node, card, waited }) => [
+    ...section('slow by itself', late, paint, ({ rank, stage, node, card, behind, share }) => [
       `rank ${rank} (stage ${stage}, node ${node}, card ${card})`,
-      `${formatSeconds(waited)} of all ranks together`,
+      `busy ${formatSeconds(behind)} (${formatPercent(share)}) longer than the others of its stage`,
     ]),
     ...section('links that held messages up', narrow, paint, ({ link, lost }) => [
       link,
@@ -65,10 +65,11 @@ export const disturbanceSchema = z
           stage: z.int(),
           node: z.int(),
           card: z.int(),
-          waited_seconds: seconds.meta({ description: 'by all who met it, together' }),
+          behind_seconds: seconds.meta({ description: 'busy for longer than the rank in the middle of its stage' }),
+          behind_share: z.number().nonnegative(),
         }),
       )
-      .meta({ description: 'whom others waited for most' }),
+      .meta({ description: 'ranks that are slow by themselves, the slowest first' }),
     narrow_links: z
       .array(z.strictObject({ link: z.string(), lost_seconds: seconds }))
       .meta({ description: 'where messages lost most time' }),
@@ -88,7 +89,7 @@ export const disturbanceJson = (disturbed: Disturbance | null): z.infer<typeof d
     ideal_step_seconds: ideal,
     step_seconds: evaluation.step,
     causes: causes.map(({ what, cost }) => ({ what, cost_seconds: cost })),
-    late_ranks: late.map(({ waited, ...rank }) => ({ ...rank, waited_seconds: waited })),
+    late_ranks: late.map(({ behind, share, ...rank }) => ({ ...rank, behind_seconds: behind, behind_share: share })),
     narrow_links: narrow.map(({ link, lost }) => ({ link, lost_seconds: lost })),
     effects,
     network_events: events,

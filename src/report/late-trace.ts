@@ -4,6 +4,7 @@ import type { Instant } from '../units/quantity.ts';
 import { instant, instantZero } from '../units/quantity.ts';
 import type { Steps } from './step-times.ts';
 import { stepEnds } from './step-times.ts';
+import { levelsAt } from './trace/levels.ts';
 
 /** Begins where the `skipped` steps are over; with none of them, where the first thing happens. */
 export const behindSteps = (trace: Trace, steps: Steps, skipped: number): Trace => {
@@ -11,8 +12,9 @@ export const behindSteps = (trace: Trace, steps: Steps, skipped: number): Trace 
   if (skipped === 0) return trace.map((entry) => since(entry, first));
   const start = stepEnds(trace, steps)[skipped - 1];
   if (start === undefined) return [];
-  // What happens in the moment in which a step is over is its last.
-  return trace.filter((entry) => endOf(entry) > start).map((entry) => since(entry, start));
+  // What happens in the moment in which a step is over is its last; what is held then is held at the start.
+  const happened = trace.filter((entry) => endOf(entry) > start);
+  return [...levelsAt(trace, start), ...happened].map((entry) => since(entry, start));
 };
 
 const firstOf = (trace: Trace): Instant =>
@@ -36,5 +38,7 @@ const since = (entry: TraceEntry, start: Instant): TraceEntry => {
   if (entry.kind === 'span' || entry.kind === 'collective')
     return { ...entry, start: from(entry.start), end: from(entry.end) };
   if (entry.kind === 'message') return { ...entry, sent: from(entry.sent), arrived: from(entry.arrived) };
+  if (entry.kind === 'receipt' && entry.asked !== undefined)
+    return { ...entry, asked: from(entry.asked), at: from(entry.at) };
   return { ...entry, at: from(entry.at) };
 };

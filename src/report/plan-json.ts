@@ -1,5 +1,6 @@
 /** `plan --json`: the whole answer, versioned, without elapsed times, so that equal questions give equal bytes. */
 import { z } from 'zod';
+import type { JobOutlook } from '../plan/job-outlook.ts';
 import type { Answer, Infeasible, Neighbour, Plan, SearchCounts, Unfinished, Verdict } from '../plan/plan.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { PRECISIONS } from '../scenario/job.ts';
@@ -19,6 +20,7 @@ import {
 } from './candidate-json.ts';
 import { activeParameterCount, parameterCount } from '../scenario/parameters.ts';
 import { figuresOf } from './figures.ts';
+import { lifeJson, lifeSchema } from './job-time-json.ts';
 
 const count = z.int().min(0);
 
@@ -78,6 +80,9 @@ const foundSchema = z.strictObject({
     .meta({ description: 'Pareto front of time, dollars, free memory and cards, fastest first' }),
   neighbours: z.array(neighbourSchema),
   counts: countsSchema,
+  job_time: lifeSchema
+    .optional()
+    .meta({ description: 'the whole run with failures; only there when the scenario names its reliability' }),
   figures: z.array(figureSchema).meta({ description: 'what the prediction of the winner stands on' }),
 });
 
@@ -103,10 +108,15 @@ export const planSchema = z
   .discriminatedUnion('outcome', [foundSchema, infeasibleSchema, unfinishedSchema])
   .meta({ title: 'angel-sim plan', description: 'What `angel-sim plan --json` prints. Units are in the names.' });
 
-export const planJson = (answer: Answer, bands: BandsFile): z.infer<typeof planSchema> => {
+/** `life`: the whole run of the winner; null where nothing was said of failures. */
+export const planJson = (
+  answer: Answer,
+  bands: BandsFile,
+  life: JobOutlook | null = null,
+): z.infer<typeof planSchema> => {
   switch (answer.kind) {
     case 'plan':
-      return foundJson(answer, bands);
+      return foundJson(answer, bands, life);
     case 'infeasible':
       return infeasibleJson(answer);
     case 'unfinished':
@@ -116,7 +126,7 @@ export const planJson = (answer: Answer, bands: BandsFile): z.infer<typeof planS
   }
 };
 
-const foundJson = (plan: Plan, bands: BandsFile): z.infer<typeof foundSchema> => ({
+const foundJson = (plan: Plan, bands: BandsFile, life: JobOutlook | null): z.infer<typeof foundSchema> => ({
   schema: 'angel-sim.plan/1',
   outcome: 'plan',
   question: questionJson(plan.scenario),
@@ -128,6 +138,7 @@ const foundJson = (plan: Plan, bands: BandsFile): z.infer<typeof foundSchema> =>
   front: plan.front.map(summaryJson),
   neighbours: plan.neighbours.map(neighbourJson),
   counts: countsJson(plan.counts),
+  ...(life === null ? {} : { job_time: lifeJson(life) }),
   figures: figuresOf(plan.winner).map(figureJson),
 });
 

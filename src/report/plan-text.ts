@@ -1,9 +1,11 @@
 /** The planner's answer for a terminal, in about sixty lines of a hundred columns. */
 import type { Disturbance } from '../plan/disturbance.ts';
+import type { JobOutlook } from '../plan/job-outlook.ts';
 import type { Candidate, Infeasible, Neighbour, Plan, Unfinished, Verdict } from '../plan/plan.ts';
 import type { BandsFile } from '../validate/bands.ts';
 import { disturbanceLines } from './disturbance.ts';
 import { figuresOf, figureTable, legend } from './figures.ts';
+import { jobLines } from './job-lines.ts';
 import { memoryTable, peaksByStage } from './memory-table.ts';
 import type { Paint } from './paint.ts';
 import { paretoFront } from './pareto.ts';
@@ -18,18 +20,21 @@ export interface PlanTextOptions {
   readonly paint: Paint;
   /** Runners-up to list. */
   readonly top: number;
+  /** The whole run of the winner with its failures; null where the scenario says nothing of them. */
+  readonly life: JobOutlook | null;
   /** List every figure behind the prediction with its source. */
   readonly sources: boolean;
 }
 const NEIGHBOURS_MAX = 8;
 
-export const planText = (plan: Plan, { bands, paint, top, sources }: PlanTextOptions): string => {
+export const planText = (plan: Plan, { bands, paint, top, life, sources }: PlanTextOptions): string => {
   const { scenario, winner } = plan;
   const others = plan.runnersUp.slice(0, top);
   return pageOf([
     heading(scenario.title, winner, paint),
     plan.complete ? [] : [paint('bad', 'The search was interrupted: this is the best so far, not the best there is.')],
     verdictStrip(winner, { margin: scenario.memoryMargin, bands, paint }),
+    life === null ? [] : [paint('title', 'with failures and checkpoints'), ...jobLines(life, paint)],
     breakdown(winner, paint),
     // A front of the winner alone says no more than the strip above.
     plan.front.length > 1 ? paretoFront(plan.front, paint) : [],

@@ -2,8 +2,10 @@
 import { z } from 'zod';
 import { compareSchema } from './compare-json.ts';
 import { differenceSchema } from './difference.ts';
+import { crossPredictionSchema } from './cross-prediction.ts';
 import { doctorSchema } from './doctor.ts';
 import { fewestSchema } from './fewest-devices.ts';
+import { jobTimeSchema } from './job-time-json.ts';
 import { largestSchema } from './largest-model.ts';
 import { planSchema } from './plan-json.ts';
 import { runSchema } from './run-json.ts';
@@ -24,10 +26,12 @@ export const reportSchemas = (): Readonly<Record<string, object>> => ({
   'plan-max-model.schema.json': published(largestSchema),
   'plan-diff.schema.json': published(differenceSchema),
   'simulate.schema.json': published(simulateSchema),
+  'job.schema.json': published(jobTimeSchema),
   'run.schema.json': published(runSchema),
   'compare.schema.json': published(compareSchema),
   'trace.schema.json': published(traceSchema),
   'validate.schema.json': published(validationSchema),
+  'validate-reliability.schema.json': published(crossPredictionSchema),
   'doctor.schema.json': published(doctorSchema),
 });
 

@@ -38,3 +38,23 @@ export const RSC_1_NODE_RATE: Figure<number> = {
   from: 'calibrated',
   source: 'RSC-1, 16,000 A100 (Kokolis et al. 2024, arXiv 2410.21680)',
 };
+
+/** RSC-2, the sister of RSC-1 with 8,000 A100, from the same paper. */
+export const RSC_2_FAILURES = 2.34;
+
+/**
+ * Hours between failures of jobs by their cards, from the same paper: measured up to 1,024 cards, where every event of the
+ * infrastructure counts that ended a job, and projected from RSC-1's node rate beyond.
+ */
+export const RSC_1_MTTF: readonly { readonly cards: number; readonly hours: number; readonly isMeasured: boolean }[] = [
+  { cards: 8, hours: 1144.8, isMeasured: true },
+  { cards: 1024, hours: 7.9, isMeasured: true },
+  { cards: 16_384, hours: 1.8, isMeasured: false },
+  { cards: 131_072, hours: 0.23, isMeasured: false },
+];
+
+/** Two months of OPT-175B on 992 A100 (Zhang et al. 2022, arXiv 2205.01068, and the metaseq chronicles). */
+export const OPT_175B = { cards: 992, nodes: 124, days: 60, hostsCycledMin: 100, restarts: 90 } as const;
+
+/** BLOOM-176B on 384 A100: a card failed about once a week (BigScience chronicles, tr11-176B-ml). */
+export const BLOOM_176B = { cards: 384, nodes: 48, days: 7, cardFailures: 1 } as const;

@@ -4,7 +4,7 @@ import { parseDuration } from '../units/parse.ts';
 import type { Cluster, Figure } from './cluster.ts';
 import type { Model } from './model.ts';
 import type { CheckpointPlan, CheckpointWay, FailureRates, Reliability } from './reliability.ts';
-import { CHECKPOINT_KINDS, defaultReliability } from './reliability.ts';
+import { CHECKPOINT_KINDS, defaultReliability, knownOf } from './reliability.ts';
 import { bandwidth, closed, figure, oneOf, quantity, size, whole } from './shape.ts';
 
 const wait = quantity(parseDuration, ['10min', '1h']);
@@ -30,13 +30,21 @@ const checkpoint = closed(
       .optional()
       .describe('sync: training waits for storage. async: for the hosts. two-stage: storage gets every so many.'),
     every: z
-      .union([z.literal('best', { error: everyWanted }), wait.refine((time) => time > 0, { error: everyWanted })], {
-        error: everyWanted,
-      })
+      .union(
+        [
+          z.literal('best', { error: everyWanted }),
+          wait.refine((time) => time > 0, { error: `leaves no step between two; wanted ${everyWanted}` }),
+        ],
+        {
+          error: everyWanted,
+        },
+      )
       .optional()
       .describe('From one to the next. Absent: best.'),
     size: figure(size).optional().describe('Of the whole job. Absent: 13 bytes a parameter.'),
-    storage: figure(bandwidth.refine((given) => given > 0, { error: 'a bandwidth above 0' }))
+    storage: figure(
+      bandwidth.refine((given) => given > 0, { error: 'writes nothing; wanted a bandwidth such as 1GB/s' }),
+    )
       .optional()
       .describe('Of each node, when all of them write. Absent: 1GB/s.'),
     storageEvery: whole(1, 1_000_000)
@@ -76,7 +84,7 @@ export const reliabilitySchema = closed(
 type Written = z.output<typeof reliabilitySchema>;
 
 export const reliabilityFrom = (written: Written, model: Model, cluster: Cluster): Reliability => {
-  const assumed = defaultReliability(model, cluster);
+  const assumed = defaultReliability(knownOf(model, cluster));
   return {
     failures: ratesFrom(written.failures, assumed.failures),
     shape: written.shape ?? assumed.shape,

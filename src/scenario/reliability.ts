@@ -14,7 +14,6 @@ export type Component = (typeof COMPONENTS)[number];
 export type FailureRates = Readonly<Record<Component, Figure<number>>>;
 
 export const CHECKPOINT_KINDS = ['sync', 'async', 'two-stage'] as const;
-export type CheckpointKind = (typeof CHECKPOINT_KINDS)[number];
 
 /**
  * How a checkpoint is taken. `sync`: training stands still until storage has it. `async`: until the host has it; storage
@@ -62,8 +61,8 @@ export interface Reliability {
 }
 
 /** Where nobody says: published rates of the card's kind, and what large jobs report of their recoveries. */
-export const defaultReliability = (model: Model, cluster: Cluster): Reliability => ({
-  failures: ratesFor(cluster.accelerator.name),
+export const defaultReliability = ({ card, parameters }: Known): Reliability => ({
+  failures: ratesFor(card),
   shape: { value: 1, from: 'assumed', source: 'failures come independently: a Poisson process' },
   detection: {
     value: seconds(300),
@@ -83,7 +82,7 @@ export const defaultReliability = (model: Model, cluster: Cluster): Reliability 
     way: { kind: 'async' },
     every: null,
     size: {
-      value: bytes(BYTES_A_PARAMETER * parameterCount(model)),
+      value: bytes(BYTES_A_PARAMETER * parameters),
       from: 'calibrated',
       source:
         '13 bytes a parameter: 12.8 to 13.1 of Llama 3.1 and Nemotron-4 (NVIDIA DGX Cloud Benchmarking), ' +
@@ -100,6 +99,16 @@ export const defaultReliability = (model: Model, cluster: Cluster): Reliability 
   seeds: 100,
 });
 const BYTES_A_PARAMETER = 13;
+
+/** What the defaults depend on. */
+interface Known {
+  readonly card: string;
+  readonly parameters: number;
+}
+export const knownOf = (model: Model, { accelerator }: Cluster): Known => ({
+  card: accelerator.name,
+  parameters: parameterCount(model),
+});
 
 /** By the kind of card whose failures somebody has counted; other cards are taken for the newest of these. */
 const ratesFor = (card: string): FailureRates => {

@@ -3,7 +3,7 @@ import { messageProgram } from '../collectives/collective.ts';
 import type { Collective, Program, Section } from '../effects/effect.ts';
 import type { Strand } from '../effects/program.ts';
 import { combining, inSection } from '../effects/scene.ts';
-import type { Branch, Receipt, Span, TraceEntry } from '../effects/trace.ts';
+import type { Branch, Combining, Receipt, Span, TraceEntry } from '../effects/trace.ts';
 import type { Op } from '../kernels/op.ts';
 import type { Purpose } from '../memory/purpose.ts';
 import { RunningTotal } from '../memory/running-total.ts';
@@ -12,6 +12,7 @@ import { opposite } from '../memory/tier.ts';
 import type { Rank } from '../units/identity.ts';
 import type { Bytes, Instant } from '../units/quantity.ts';
 import type { Path } from './path.ts';
+import { TraceTooLong } from './setting.ts';
 
 /** So much for a purpose. */
 interface Piece {
@@ -21,12 +22,14 @@ interface Piece {
 
 export class Detail {
   readonly #now: () => Instant;
-  readonly #note: (entry: TraceEntry) => void;
+  readonly #trace: TraceEntry[];
+  readonly #entriesMax: number;
   readonly #totals = new Map<Rank, RunningTotal>();
 
-  constructor(now: () => Instant, note: (entry: TraceEntry) => void) {
+  constructor(now: () => Instant, { trace, entriesMax }: { trace: TraceEntry[]; entriesMax: number }) {
     this.#now = now;
-    this.#note = note;
+    this.#trace = trace;
+    this.#entriesMax = entriesMax;
   }
 
   allocated(rank: Rank, { purpose, size }: Piece, tier: Tier): void {
@@ -56,7 +59,7 @@ export class Detail {
     return inSection(state, effect, program);
   }
   collective({ rank, state }: Strand<Path>, effect: Collective): Program<unknown> {
-    const witness = { rank, now: this.#now, note: this.#note };
+    const witness = { rank, now: this.#now, note: (entry: Combining) => this.#note(entry) };
     return combining(state, effect, messageProgram(effect, rank), witness);
   }
 
@@ -69,5 +72,8 @@ export class Detail {
   }
   #held(rank: Rank, purpose: Purpose, { tier, size }: { tier: Tier; size: Bytes }): void {
     this.#note({ kind: 'memory', rank, purpose, tier, size, at: this.#now() });
+  }
+  #note(entry: TraceEntry): void {
+    if (this.#trace.push(entry) > this.#entriesMax) throw new TraceTooLong(this.#entriesMax);
   }
 }

@@ -55,20 +55,22 @@ export class MessageWorld implements World<Path> {
   #now: Instant = instantZero;
   #blocks = 0;
 
-  constructor(machine: Machine, { seed, conditions, replayed = null, isDetailed = false }: Setting) {
+  constructor(
+    machine: Machine,
+    { seed, conditions, replayed = null, isDetailed = false, entriesMax = Infinity }: Setting,
+  ) {
     this.#machine = machine;
     const { cores, scaleUpDomain } = machine;
     this.#lanes = new Lanes(cores === null ? null : new Cores(cores, scaleUpDomain));
     this.#choices = replayed === null ? null : new Choices(replayed);
     this.#slowdown = conditions.slowdown;
-    const note = (entry: TraceEntry): void => void this.#trace.push(entry);
-    this.#detail = isDetailed ? new Detail(() => this.#now, note) : null;
+    this.#detail = isDetailed ? new Detail(() => this.#now, { trace: this.#trace, entriesMax }) : null;
     this.#draws = new Draws(seed);
     this.#lifecycles = new Lifecycles({
       restart: conditions.restart,
       now: () => this.#now,
       after: (delay, act) => this.#agenda.add(later(this.#now, delay), act),
-      onPassage: note,
+      onPassage: (passage) => this.#trace.push(passage),
     });
     for (const { at, rank, event } of conditions.incidents)
       this.#agenda.add(at, () => this.#lifecycles.befall(rank, event));

@@ -22,6 +22,8 @@ import { evaluationOf } from './stage-report.ts';
 
 /** Ranks that the rung is meant for. */
 export const RANKS_MAX = 16;
+/** Ranks whose every message is written down in reasonable time and memory, where that is what is asked for. */
+export const TRACED_RANKS_MAX = 1024;
 
 export const CALM: Conditions = { incidents: [], slowdown: 1, restart: seconds(0) };
 
@@ -38,15 +40,17 @@ export interface Course {
   readonly replayed?: Trace | null;
   /** The trace tells what each rank holds, and what each strand is in the middle of, as well. */
   readonly isDetailed?: boolean;
+  /** A trace that grows past so many entries is given up with `TraceTooLong`. */
+  readonly entriesMax?: number;
 }
 
 /** Runs the job, one step unless more are asked for, on all its ranks, and its supervisor beside them. */
 export const message = (
   job: Job,
   conditions: Conditions = CALM,
-  { itinerary = ONE_STEP, replayed = null, isDetailed = false }: Course = {},
+  { itinerary = ONE_STEP, replayed = null, isDetailed = false, entriesMax = Infinity }: Course = {},
 ): MessageRun => {
-  const world = new MessageWorld(machineOf(job), { seed: job.seed, conditions, replayed, isDetailed });
+  const world = new MessageWorld(machineOf(job), { seed: job.seed, conditions, replayed, isDetailed, entriesMax });
   const ranks = Array.from({ length: job.devices }, (_, index) => rank(index));
   const programs = [...ranks, supervisorOf(job)].map((self) => ({ rank: self, program: cast(job, self, itinerary) }));
   const devices = world.run(programs).slice(0, job.devices);

@@ -22,4 +22,17 @@ export interface Setting {
   readonly replayed?: Trace | null;
   /** The trace tells what each rank holds, and what each strand is in the middle of, as well. */
   readonly isDetailed?: boolean;
+  /** A trace that grows past so many entries is given up. */
+  readonly entriesMax?: number;
+}
+
+/** More happens than the trace has room for. */
+export class TraceTooLong extends Error {
+  override readonly name = 'TraceTooLong';
+  readonly entriesMax: number;
+
+  constructor(entriesMax: number) {
+    super(`more than ${entriesMax} entries in a trace`);
+    this.entriesMax = entriesMax;
+  }
 }

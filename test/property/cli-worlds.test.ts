@@ -10,7 +10,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { main } from '../../src/cli/command-line.ts';
 import { packageFile } from '../../src/cli/package-folder.ts';
 import { compareSchema } from '../../src/report/compare-json.ts';
-import { TIMELINE } from '../../src/report/timeline.ts';
+import { TIMELINE } from '../../src/report/trace/picture.ts';
 import { traceSchema } from '../../src/report/trace-summary.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'angel-sim-worlds-'));
@@ -94,11 +94,11 @@ describe('trace', () => {
     expect(Math.min(...shown.map(({ ts }) => ts))).toBe(0);
   });
   it('overwrites nobody’s work', async () => {
-    const letter = join(folder, 'letter.txt');
+    const letter = join(folder, 'letter.json');
     writeFileSync(letter, 'Dear reader');
     const { code, out, err } = await run('trace', ...small, '-o', letter);
     expect({ code, out }).toEqual({ code: 4, out: '' });
-    expect(err).toContain('letter.txt');
+    expect(err).toContain('letter.json');
     expect(readFileSync(letter, 'utf8')).toBe('Dear reader');
   });
   it('refuses a folder that is not there before it simulates anything', async () => {
@@ -135,7 +135,7 @@ describe('compare', () => {
 describe('both', () => {
   it.each([
     ['of which there are several', ['--tp', '1,2', '--dp', '1,2'], 4, 'layouts are allowed; wanted one'],
-    ['of too many ranks', ['--devices', '32', '--dp', '32', '--gbs', '64'], 4, '32 are too many'],
+    ['of too many ranks', ['--devices', '2048', '--dp', '2048', '--gbs', '4096'], 4, '2048 are too many'],
     ['that no rule allows', ['--zero', '2', '--pp', '2', '--dp', '1'], 3, 'ZeRO 2 does not go with a pipeline'],
   ])('refuse a layout %s', async (_, flags, code, words) => {
     const plain = [scenario, '--seq', '16'];

@@ -5,7 +5,7 @@ import process from 'node:process';
 import { describe, expect, it } from 'vitest';
 import { packageFile } from '../../src/cli/package-folder.ts';
 
-const PAGES = ['README.md', 'docs/questions.md', 'docs/running.md'];
+const PAGES = ['README.md', 'docs/questions.md', 'docs/running.md', 'docs/conditions.md', 'docs/reliability.md'];
 /** Set to write into the pages what the commands print now. */
 const IS_UPDATE = process.env['UPDATE_DOCS'] === '1';
 

@@ -20,7 +20,7 @@ import { findings, validations } from './report-outcomes.ts';
 /** Whole plans are large: what they have in common shows in a few of them, and to shrink one takes an hour. */
 const few = { numRuns: 40, endOnFailure: true };
 const NO_BANDS: BandsFile = { schema: 'angel-sim.bands/1', rows: 0, classes: [] };
-const options = { bands: NO_BANDS, paint: unpainted, top: 3, sources: true };
+const options = { bands: NO_BANDS, paint: unpainted, top: 3, life: null, sources: true };
 /** Lines of a terminal on a laptop. */
 const SCREEN = 48;
 const linesOf = (text: string): readonly string[] => text.split('\n');

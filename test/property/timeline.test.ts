@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { Trace } from '../../src/effects/trace.ts';
 import { behindSteps } from '../../src/report/late-trace.ts';
 import { stepEnds } from '../../src/report/step-times.ts';
-import { timelineText } from '../../src/report/timeline.ts';
+import { chromeText } from '../../src/report/trace/chrome.ts';
 import { traceJson, traceSchema, traceText } from '../../src/report/trace-summary.ts';
 import { CALM, message } from '../../src/sim/message.ts';
 import { anyRealJob } from '../worlds/real-jobs.ts';
@@ -28,7 +28,9 @@ interface Event {
 }
 
 const eventsOf = (trace: Trace, devices: number): readonly Event[] => {
-  const text = timelineText(trace, { title: 'a "job"', world: 'real', devices, hasDevices: true });
+  const text = [...chromeText(trace, { title: 'a "job"', world: 'real', devices, hasDevices: true, ranks: null })].join(
+    '',
+  );
   return (JSON.parse(text) as { traceEvents: readonly Event[] }).traceEvents;
 };
 
@@ -82,7 +84,8 @@ describe('the timeline of a job', () => {
     fc.assert(
       fc.property(anyRealJob(4), fc.boolean(), (job, hasDevices) => {
         const { trace } = message(job);
-        const text = timelineText(trace, { title: 't', world: 'simulated', devices: job.devices, hasDevices });
+        const subject = { title: 't', world: 'simulated', devices: job.devices, hasDevices, ranks: null } as const;
+        const text = [...chromeText(trace, subject)].join('');
         const { traceEvents: events } = JSON.parse(text) as { traceEvents: readonly Event[] };
         const laneOf = new Map<string, string>();
         for (const { name, pid, tid, args } of events)
@@ -121,7 +124,15 @@ describe('the timeline of a job', () => {
     fc.assert(
       fc.property(anyRealJob(2), (job) => {
         const { trace } = message(job);
-        const about = { title: 't', world: 'simulated', file: 't.json', devices: 2, steps: 1 } as const;
+        const about = {
+          title: 't',
+          world: 'simulated',
+          file: 't.json',
+          format: 'chrome',
+          devices: 2,
+          selected: null,
+          steps: 1,
+        } as const;
         const summary = traceSchema.parse(traceJson(trace, about));
         expect(summary.spans + summary.messages).toBe(saidBy(trace).length);
         expect(traceText(trace, about)).toContain('t.json: 1 step of 2 ranks, simulated');

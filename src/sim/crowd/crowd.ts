@@ -41,8 +41,6 @@ export interface CrowdCourse {
   readonly ends: Float64Array;
   /** Nanoseconds that each rank waited, by rank and term. */
   readonly waits: Float64Array;
-  /** Nanoseconds that others waited for each rank where they met it. */
-  readonly blame: Float64Array;
   /** What was done by all ranks: lines of their parts. */
   readonly steps: number;
 }
@@ -50,3 +48,10 @@ export interface CrowdCourse {
 /** The terms of a rank's waits, in nanoseconds. */
 export const waitsOf = ({ waits }: CrowdCourse, rank: number): Readonly<Record<Term, number>> =>
   totalRecord(TERMS, (_, index) => waits[rank * TERMS.length + index]!);
+
+/** Nanoseconds that the rank waited in all. */
+export const waitedBy = ({ waits }: CrowdCourse, rank: number): number => {
+  let total = 0;
+  for (let index = rank * TERMS.length; index < (rank + 1) * TERMS.length; index++) total += waits[index]!;
+  return total;
+};

@@ -14,7 +14,6 @@ import { NOBODY, Post } from './post.ts';
 export class Players implements CrowdCourse {
   readonly ends: Float64Array;
   readonly waits: Float64Array;
-  readonly blame: Float64Array;
   steps = 0;
 
   readonly #parts: Parts;
@@ -28,10 +27,9 @@ export class Players implements CrowdCourse {
   readonly #joiner: Int32Array;
   readonly #next: Int32Array;
   readonly #firstLetter: Int32Array;
-  /** By kind and desk, group by group: who came, when the last one did, and who that was. */
+  /** By kind and desk, group by group: how many came, and when the last one did. */
   readonly #come: Int32Array;
   readonly #latest: Float64Array;
-  readonly #last: Int32Array;
   /** By kind: the group of each rank. */
   readonly #groups: readonly Int32Array[];
   readonly #firstGroup: Int32Array;
@@ -49,7 +47,6 @@ export class Players implements CrowdCourse {
     this.#perRole = devices / parts.starts.length;
     this.ends = new Float64Array(devices);
     this.waits = new Float64Array(devices * TERMS.length);
-    this.blame = new Float64Array(devices);
     this.#line = new Int32Array(devices * desks);
     this.#at = new Float64Array(devices * desks);
     this.#isPlaying = new Uint8Array(devices * desks);
@@ -72,7 +69,6 @@ export class Players implements CrowdCourse {
       }
     this.#come = new Int32Array(groups);
     this.#latest = new Float64Array(groups).fill(NOBODY);
-    this.#last = new Int32Array(groups);
     this.#ready = new Int32Array(devices * desks);
   }
 
@@ -194,23 +190,17 @@ export class Players implements CrowdCourse {
     const group = this.#groups[kind]![rank]!;
     const desk = this.#firstGroup[kindDesk]! + group;
     const at = this.#at[strand]!;
-    if (at > this.#latest[desk]!) {
-      this.#latest[desk] = at;
-      this.#last[desk] = rank;
-    }
+    if (at > this.#latest[desk]!) this.#latest[desk] = at;
     if (++this.#come[desk]! < size) return false;
     const begun = this.#latest[desk]!;
     this.#come[desk] = 0;
     this.#latest[desk] = NOBODY;
     const first = Math.floor(group / stride) * stride * size + (group % stride);
-    const firstStrand = first * desks + (strand - rank * desks);
-    this.#blame(this.#last[desk]!, { firstStrand, kind, line, begun });
     const duration = this.#noisy(nanoseconds[line]!, first, line);
-    const alone = begun + duration;
-    const going = { firstStrand, kind, line, alone };
+    const going = { firstStrand: first * desks + (strand - rank * desks), kind, line, begun, alone: begun + duration };
     const met = { meeting: b[line]!, first, stretch: duration / nanoseconds[line]! };
     if (this.#wires?.meet(met, begun, (end) => this.#dismiss(going, end, NOBODY)) === true) return false;
-    this.#dismiss(going, alone, strand);
+    this.#dismiss(going, going.alone, strand);
     return true;
   }
   #noisy(nanoseconds: number, rank: number, line: number): number {
@@ -218,34 +208,29 @@ export class Players implements CrowdCourse {
     return noise === null ? nanoseconds : Math.round(nanoseconds * pick(noise.network, rank, line));
   }
 
-  /** All of the group have waited for the one who came last. */
-  #blame(
-    last: number,
-    { firstStrand, kind, line, begun }: { firstStrand: number; kind: number; line: number; begun: number },
-  ): void {
-    const { kinds, term, desks } = this.#parts;
-    const { stride, size } = kinds[kind]!;
-    let waited = 0;
-    for (let member = 0, other = firstStrand; member < size; member++, other += stride * desks) {
-      waited += begun - this.#at[other]!;
-      this.#waited(other, this.#at[other]!, begun, term[line]!);
-    }
-    this.blame[last]! += waited;
-  }
-  /** Sends the members on; `present` does so by itself. What took longer than it would have `alone` was a wait. */
-  #dismiss(
-    { firstStrand, kind, line, alone }: { firstStrand: number; kind: number; line: number; alone: number },
-    end: number,
-    present: number,
-  ): void {
+  /**
+   * Sends the members on, who have waited for the last of them; `present` does so by itself. What they did together and
+   * took longer than it would have `alone` was a wait, too.
+   */
+  #dismiss({ firstStrand, kind, line, begun, alone }: Going, end: number, present: number): void {
     const { kinds, desks, term } = this.#parts;
     const { stride, size } = kinds[kind]!;
+    const delay = Math.max(0, end - alone);
     for (let member = 0, other = firstStrand; member < size; member++, other += stride * desks) {
-      this.#waited(other, alone, end, term[line]!);
+      this.#waited(other, this.#at[other]!, begun + delay, term[line]!);
       this.#at[other] = end;
       if (other === present) continue;
       this.#line[other]!++;
       this.#wake(other);
     }
   }
+}
+
+/** A group that is about to go on: the strand of its first member, since when all are there, and until when alone. */
+interface Going {
+  readonly firstStrand: number;
+  readonly kind: number;
+  readonly line: number;
+  readonly begun: number;
+  readonly alone: number;
 }
