@@ -70,7 +70,10 @@ const refuseTwins = (values: readonly unknown[], context: z.RefinementCtx<readon
 };
 
 /** A text read as a quantity, or refused with the nearest right one. */
-export const quantity = <Value>(parse: (text: string | number) => Reading<Value>, examples: readonly (string | number)[]) =>
+export const quantity = <Value>(
+  parse: (text: string | number) => Reading<Value>,
+  examples: readonly (string | number)[],
+) =>
   z
     .union([z.string(), z.number()], { error: `a quantity such as ${examples[0]}` })
     .transform((text, context): Value => {
