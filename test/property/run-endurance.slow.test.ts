@@ -14,8 +14,16 @@ const { folder } = here;
 afterAll(() => here.remove());
 
 const FOUR = ['--devices', '4', '--tp', '2', '--gbs', '4', '--microbatch', '2'];
-const LONG = ['--set', 'train.validation={every: 100, batches: 1}', '--set', 'checkpoint.every=100', '--json'];
 const THOUSAND = 1000;
+const LONG = [
+  '--set',
+  `train.steps=${THOUSAND}`,
+  '--set',
+  'train.validation={every: 100, batches: 1}',
+  '--set',
+  'checkpoint.every=100',
+  '--json',
+];
 /** Every thread collects its garbage when there is a little of it, so that what grows is not garbage. */
 const TIDY = ['--max-semi-space-size=1', '--max-old-space-size=64'];
 /** What a process may take more at the end than once it is warm: six threads have some garbage all the same. */
