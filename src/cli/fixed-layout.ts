@@ -3,7 +3,7 @@ import { distance } from 'fastest-levenshtein';
 import type { Fixed } from '../plan/explain.ts';
 import { explain, FIXABLE, jobsOf, OFFLOADS, whyNot } from '../plan/explain.ts';
 import type { Disturbance } from '../plan/disturbance.ts';
-import { disturb } from '../plan/disturbance.ts';
+import { disturb, strangeConditions } from '../plan/disturbance.ts';
 import { candidateOf } from '../plan/outlook.ts';
 import type { Candidate } from '../plan/plan.ts';
 import { jsonText } from '../report/json.ts';
@@ -16,6 +16,7 @@ import type { Scenario } from '../scenario/scenario.ts';
 import type { Fidelity } from '../sim/evaluation.ts';
 import type { ProfileCache } from '../sim/cache.ts';
 import { profileCache } from '../sim/cache.ts';
+import { NoWay } from '../sim/network/network-wires.ts';
 import { paintFor } from './colours.ts';
 import { EXIT, Refusal } from './exit.ts';
 import { shippedBands } from './files.ts';
@@ -96,8 +97,21 @@ const everyRank = (
   jobs: readonly Job[],
 ): { readonly candidate: Candidate; readonly disturbed: Disturbance } => {
   const { job } = bestOf(jobs, 'folded');
-  const disturbed = disturb(job, conditions, cluster.fabric ?? ASSUMED_FABRIC);
+  const fabric = cluster.fabric ?? ASSUMED_FABRIC;
+  const strange = strangeConditions(job, conditions, fabric);
+  if (strange.length > 0) throw new Refusal(EXIT.badInput, [...strange, 'Nothing was simulated.'].join('\n'));
+  const disturbed = disturbedOrDead(() => disturb(job, conditions, fabric));
   return { candidate: candidateOf(job, disturbed.evaluation), disturbed };
+};
+
+/** A job that has a dead link and no way around it is no mistake of anybody's: it fails, and its name is said. */
+const disturbedOrDead = (play: () => Disturbance): Disturbance => {
+  try {
+    return play();
+  } catch (error) {
+    if (error instanceof NoWay) throw new Refusal(EXIT.infeasible, `The job fails: ${error.message}.`);
+    throw error;
+  }
 };
 
 /** The fastest that fits, or the one that comes nearest. The bound is no longer than the truth, so those behind it need no look. */

@@ -5,7 +5,8 @@ import { CALM } from '../scenario/conditions.ts';
 import type { Job } from '../scenario/job.ts';
 import { waitedBy } from '../sim/crowd/crowd.ts';
 import type { Evaluation } from '../sim/evaluation.ts';
-import { circumstancesOf, randomOrder } from '../sim/circumstances.ts';
+import { circumstancesOf, randomOrder, wiringOf } from '../sim/circumstances.ts';
+import { Fabric } from '../sim/network/wiring.ts';
 import type { FullRun } from '../sim/full.ts';
 import { full } from '../sim/full.ts';
 import type { Seconds } from '../units/quantity.ts';
@@ -48,6 +49,24 @@ export interface Disturbance {
   readonly effects: number;
   readonly events: number;
 }
+
+/** Conditions of what the job does not have, in words. */
+export const strangeConditions = (job: Job, { slow, links }: Conditions, fabric: FabricPlan): readonly string[] => {
+  const wiring = wiringOf(job, fabric);
+  const wires = new Fabric(wiring);
+  const counts = { card: job.devices, node: wiring.nodes, leaf: wires.leaves };
+  const known = new Set(links.length === 0 ? [] : Array.from({ length: wires.links }, (_, link) => wires.nameOf(link)));
+  return [
+    ...slow.flatMap(({ what, index }, place) =>
+      index < counts[what]
+        ? []
+        : [`conditions.slow.${place}.${what}: ${index} is not one of the job's, which are 0 to ${counts[what] - 1}`],
+    ),
+    ...links.flatMap(({ link }, place) =>
+      known.has(link) ? [] : [`conditions.links.${place}.link: ${link} is no link of the job's nodes`],
+    ),
+  ];
+};
 
 const SHOWN = 5;
 

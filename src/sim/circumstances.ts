@@ -25,7 +25,7 @@ export const circumstancesOf = (
 /** A cluster is as large as the job: what else runs on it is not known. */
 const nodesOf = ({ devices, cluster }: Job): number => Math.ceil(devices / cluster.devicesPerNode);
 
-const wiringOf = (job: Job, fabric: FabricPlan): Wiring => ({
+export const wiringOf = (job: Job, fabric: FabricPlan): Wiring => ({
   ...fabric,
   perNode: job.cluster.devicesPerNode,
   nodes: nodesOf(job),

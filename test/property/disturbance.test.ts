@@ -1,7 +1,7 @@
 /** Laws of what is not as it should be: whatever is wrong costs time, is named, and costs nothing once it is put right. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { disturb } from '../../src/plan/disturbance.ts';
+import { disturb, strangeConditions } from '../../src/plan/disturbance.ts';
 import type { Conditions, FabricPlan } from '../../src/scenario/conditions.ts';
 import { ASSUMED_FABRIC, CALM, isCalm } from '../../src/scenario/conditions.ts';
 import type { Job, Layout } from '../../src/scenario/job.ts';
@@ -175,4 +175,23 @@ test('conditions under which nothing is wrong are calm, and any other is not', (
     { network: 'shared' },
   ] satisfies Partial<Conditions>[])
     expect(isCalm(conditionsOf(some))).toBe(false);
+});
+
+test('conditions of what a job does not have are told, and those of what it has are not', () => {
+  const one = job();
+  const conditions = conditionsOf({
+    slow: [
+      { what: 'card', index: 16, by: ratio(0.1) },
+      { what: 'card', index: 15, by: ratio(0.1) },
+      { what: 'node', index: 8, by: ratio(0.1) },
+      { what: 'leaf', index: 7, by: ratio(0.1) },
+    ],
+    links: ['nic 15 in', 'nic 16 in', 'leaf 0 up 2', 'leaf 0 up 3'].map((link) => ({ link, left: ratio(0.5) })),
+  });
+  expect(strangeConditions(one, conditions, NARROW)).toEqual([
+    "conditions.slow.0.card: 16 is not one of the job's, which are 0 to 15",
+    "conditions.slow.2.node: 8 is not one of the job's, which are 0 to 7",
+    "conditions.links.1.link: nic 16 in is no link of the job's nodes",
+    "conditions.links.3.link: leaf 0 up 3 is no link of the job's nodes",
+  ]);
 });

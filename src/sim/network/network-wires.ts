@@ -11,7 +11,7 @@ import { Flows } from './flows.ts';
 import type { Fabric } from './wiring.ts';
 
 /** There is no way left for a message. */
-class NoWay extends Error {
+export class NoWay extends Error {
   override readonly name = 'NoWay';
 }
 

@@ -52,6 +52,9 @@ export class Fabric {
     this.#alive = Array.from({ length: this.#leaves }, (_, leaf) => this.#aliveAt(leaf));
   }
 
+  get leaves(): number {
+    return this.#leaves;
+  }
   get links(): number {
     return this.capacity.length;
   }
