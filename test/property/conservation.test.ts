@@ -44,7 +44,7 @@ test('the parameters of all ranks of a replica are those of the model, whatever 
     fc.property(anyJob, (job) => {
       expect(replicaParameters(job)).toBe(parameterCount(job.model) + predictorParameterCount(job.model));
     }),
-    { numRuns: 400 },
+    { numRuns: 250 },
   );
 });
 

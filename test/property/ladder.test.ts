@@ -33,7 +33,7 @@ describe('the bound', () => {
       fc.property(largeJob, (job) => {
         expect(nanoseconds(bound(job).step)).toBeLessThanOrEqual(nanoseconds(folded(job).step));
       }),
-      { numRuns: 250 },
+      { numRuns: 150 },
     );
   });
 
@@ -54,7 +54,7 @@ describe('the bound', () => {
       fc.property(largeJob, (job) => {
         expect(memoryOf(bound(job))).toEqual(memoryOf(folded(job)));
       }),
-      { numRuns: 250 },
+      { numRuns: 150 },
     );
   });
 
@@ -73,7 +73,7 @@ describe('the bound', () => {
         expect(least.hardwareFlops).toBe(whole.hardwareFlops);
         expect(least.sent).toEqual(whole.sent);
       }),
-      { numRuns: 200 },
+      { numRuns: 120 },
     );
   });
 });
@@ -88,7 +88,7 @@ test('a sketch is never longer than the simulation, and never needs more memory'
       expect(nanoseconds(rough.step)).toBeLessThanOrEqual(nanoseconds(least.step));
       expect(rough.memory).toBeLessThanOrEqual(Math.max(...least.stages.map(({ memory }) => memory.total)));
     }),
-    { numRuns: 250 },
+    { numRuns: 150 },
   );
 });
 
