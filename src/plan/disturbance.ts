@@ -77,17 +77,25 @@ export const disturb = (job: Job, conditions: Conditions, fabric: FabricPlan): D
     if (order === undefined) orders.set(some.placement, (order = orderOf(job, some.placement, fabric)));
     return full(job, circumstancesOf(job, some, { fabric, order }));
   };
+  // Without its only condition a job is the calm one: no job is played twice.
+  const steps = new Map<string, Seconds>();
+  const stepUnder = (some: Conditions): Seconds => {
+    const key = JSON.stringify(some);
+    const step = steps.get(key) ?? run(some).evaluation.step;
+    steps.set(key, step);
+    return step;
+  };
   const whole = run(conditions);
   const { step } = whole.evaluation;
   const without = variations(conditions).map(([what, rest]) => ({
     what,
-    cost: seconds(Math.max(0, step - run(rest).evaluation.step)),
+    cost: seconds(Math.max(0, step - stepUnder(rest))),
   }));
   return {
     conditions,
     fabric,
     evaluation: whole.evaluation,
-    ideal: run(CALM).evaluation.step,
+    ideal: stepUnder(CALM),
     causes: without.toSorted((a, b) => b.cost - a.cost),
     late: lateRanks(job, whole),
     narrow: narrowLinks(whole),

@@ -3,18 +3,18 @@
  * numbers, and then all are played against each other, each with a clock of its own (Kahn 1974). For programs of one
  * strand; others need the message rung.
  */
-import { messageProgram } from '../collectives/collective.ts';
 import { pushTime } from '../collectives/link-rate.ts';
 import type { Program } from '../effects/effect.ts';
-import type { Handlers, World } from '../effects/program.ts';
-import { Descend, Strand } from '../effects/program.ts';
+import type { World } from '../effects/program.ts';
+import { Strand } from '../effects/program.ts';
 import { sizeOf } from '../effects/tensor.ts';
 import type { Rank } from '../units/identity.ts';
-import { blockId, rank } from '../units/identity.ts';
+import { rank } from '../units/identity.ts';
 import type { Bytes } from '../units/quantity.ts';
 import { instantZero, later } from '../units/quantity.ts';
 import type { Machine } from './machine.ts';
 import { linkBetween } from './machine.ts';
+import { oneStrand, refuse } from './one-strand.ts';
 import { opTime } from './op-time.ts';
 
 export interface MessageCourse {
@@ -63,36 +63,21 @@ class Scribe implements World<null> {
   /** By channel: sends and receives so far. */
   readonly sends: number[] = [];
   readonly receives: number[] = [];
-  #blocks = 0;
 
   constructor(machine: Machine, ranks: number) {
     this.machine = machine;
     this.sent = new Float64Array(ranks);
   }
 
-  readonly handlers: Handlers<null> = {
+  readonly handlers = oneStrand({
     compute: (_, { op }) => this.#run(later(instantZero, opTime(op, this.machine))),
     send: (strand, { to, tag, tensor }) => this.#send(strand.rank, to, tag, sizeOf(tensor)),
     receive: (strand, { from, tag }) => {
       const channel = this.#channel(from, strand.rank, tag);
       this.#line(RECEIVE, channel, this.receives[channel]!++);
     },
-    receiveAny: refuse,
-    allocate: (_, { size, purpose }) => ({ id: blockId(this.#blocks++), size, purpose, at: null }),
-    release: () => undefined,
-    load: refuse,
-    store: refuse,
-    move: refuse,
-    copy: refuse,
-    draw: refuse,
     sleep: (_, { delay }) => this.#run(later(instantZero, delay)),
-    now: refuse,
-    observe: () => 'go on',
-    route: (_, { expected }) => expected,
-    mark: () => undefined,
-    collective: (strand, effect) => new Descend(messageProgram(effect, strand.rank)),
-    section: (_, { program }) => new Descend(program()),
-  };
+  });
   fork(): null {
     return refuse();
   }
@@ -136,10 +121,6 @@ class Scribe implements World<null> {
     return channel;
   }
 }
-
-const refuse = (): never => {
-  throw new TypeError('what depends on time, arrival, data or other strands needs the message rung');
-};
 
 /** Plays the programs of so many ranks, of which `programOf` makes one each. */
 export const messageCrowd = (

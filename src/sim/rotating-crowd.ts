@@ -2,17 +2,17 @@
  * Every message among ranks that all do the same, each with its neighbours: one program is run and written down, and played
  * by all of them, its peers as far away from each as they are from rank 0, around the circle.
  */
-import { messageProgram } from '../collectives/collective.ts';
 import { pushTime } from '../collectives/link-rate.ts';
 import type { Program } from '../effects/effect.ts';
-import type { Handlers, World } from '../effects/program.ts';
-import { Descend, Strand } from '../effects/program.ts';
+import type { World } from '../effects/program.ts';
+import { Strand } from '../effects/program.ts';
 import { sizeOf } from '../effects/tensor.ts';
-import { blockId, rank } from '../units/identity.ts';
+import { rank } from '../units/identity.ts';
 import type { Bytes } from '../units/quantity.ts';
 import { instantZero, later } from '../units/quantity.ts';
 import type { Machine } from './machine.ts';
 import type { MessageCourse } from './message-crowd.ts';
+import { oneStrand, refuse } from './one-strand.ts';
 import { opTime } from './op-time.ts';
 
 type Line =
@@ -36,7 +36,7 @@ class Scribe implements World<null> {
     this.#ranks = ranks;
   }
 
-  readonly handlers: Handlers<null> = {
+  readonly handlers = oneStrand({
     compute: (_, { op }) => this.#run(later(instantZero, opTime(op, this.#machine))),
     send: (_, { to, tag, tensor }) => {
       const channel = `${to} ${tag}`;
@@ -52,22 +52,8 @@ class Scribe implements World<null> {
       this.#taken.set(channel, ordinal + 1);
       this.lines.push({ kind: 'receive', letter: this.#letterOf(channel, ordinal) });
     },
-    receiveAny: refuse,
-    allocate: (_, { size, purpose }) => ({ id: blockId(0), size, purpose, at: null }),
-    release: () => undefined,
-    load: refuse,
-    store: refuse,
-    move: refuse,
-    copy: refuse,
-    draw: refuse,
     sleep: (_, { delay }) => this.#run(later(instantZero, delay)),
-    now: refuse,
-    observe: () => 'go on',
-    route: (_, { expected }) => expected,
-    mark: () => undefined,
-    collective: (strand, effect) => new Descend(messageProgram(effect, strand.rank)),
-    section: (_, { program }) => new Descend(program()),
-  };
+  });
   readonly #taken = new Map<string, number>();
   fork(): null {
     return refuse();
@@ -87,10 +73,6 @@ class Scribe implements World<null> {
     return (letters[ordinal] ??= this.letters++);
   }
 }
-
-const refuse = (): never => {
-  throw new TypeError('what depends on time, arrival, data or other strands needs the message rung');
-};
 
 const RUN = 0;
 const SEND = 1;
